@@ -9,7 +9,8 @@ const floors = [
   ['sources'],
   ['tracks'],
   ['imports'],
-  ['health', 'database'],
+  ['database'],
+  ['health'],
 ];
 const every = floors.flat();
 const below = (folder) => floors.slice(0, floors.findIndex((floor) => floor.includes(folder))).flat();
@@ -59,7 +60,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['\\.(repository|repository\\.spec)\\.ts$', '/entities/', '^src/database/', '\\.module\\.ts$', '^src/health/'],
+        pathNot: ['\\.(repository|query)\\.ts$', '/entities/', '^src/database/', '\\.module\\.ts$', '^src/health/', '^src/common/(columns|transaction|database-error)\\.ts$'],
       },
       to: { path: 'node_modules/(typeorm|@nestjs/typeorm|better-sqlite3|mysql2|pg)/' },
     },

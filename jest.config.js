@@ -1,14 +1,40 @@
 /** Jest 30 on a CommonJS build of a Nest 12 app: see docs/decisions/0001 for why node_modules is transformed. */
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
+/** The compiler's settings without its `exclude`, which keeps specs out of the build and cannot be undone from here. */
+const { $schema, exclude, sourceMaps, ...swc } = JSON.parse(readFileSync(join(__dirname, '.swcrc'), 'utf8'));
+
 const base = {
   testEnvironment: 'node',
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { exclude: [] }],
+    '^.+\\.ts$': ['@swc/jest', { swcrc: false, ...swc }],
     '^.+\\.m?js$': '<rootDir>/test/esm-to-cjs.cjs',
   },
   transformIgnorePatterns: [],
+  roots: ['<rootDir>/src', '<rootDir>/test'],
+  setupFiles: ['<rootDir>/test/support/network-guard.ts'],
 };
 
+/** Every suite that touches a database runs on every engine. */
+const onEngine = (engine) => ({
+  ...base,
+  displayName: engine,
+  testMatch: [
+    '<rootDir>/test/medium/**/*.spec.ts',
+    '<rootDir>/test/e2e/**/*.e2e-spec.ts',
+    '<rootDir>/test/contract/**/*.spec.ts',
+  ],
+  testTimeout: 30_000,
+  globals: { DATABASE_ENGINE: engine },
+});
+
 module.exports = {
-  projects: [{ ...base, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' }],
+  projects: [
+    { ...base, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
+    // What does not depend on the engine.
+    { ...base, displayName: 'once', testMatch: ['<rootDir>/test/once/**/*.spec.ts'] },
+    ...['sqlite', 'mariadb', 'postgres'].map(onEngine),
+  ],
 };

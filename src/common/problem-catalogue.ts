@@ -66,10 +66,20 @@ export const PROBLEMS = {
     title: 'Conflict',
     explanation: 'The call contradicts the present state of the resource. Read the resource, then decide.',
   },
+  'request-timeout': {
+    status: 408,
+    title: 'Request timeout',
+    explanation: 'The request arrived too slowly. Send it again over a better connection.',
+  },
   'payload-too-large': {
     status: 413,
     title: 'Payload too large',
     explanation: 'The request body is larger than this path accepts. Send less in one call.',
+  },
+  'uri-too-long': {
+    status: 414,
+    title: 'Address too long',
+    explanation: 'The path and query of the request are longer than 8 KiB.',
   },
   'unsupported-media-type': {
     status: 415,
@@ -85,6 +95,11 @@ export const PROBLEMS = {
     status: 429,
     title: 'Too many requests',
     explanation: 'This client has used up its allowance. Wait as long as `Retry-After` says (seconds).',
+  },
+  'header-fields-too-large': {
+    status: 431,
+    title: 'Header fields too large',
+    explanation: 'The header of the request is larger than 16 KiB.',
   },
   internal: {
     status: 500,

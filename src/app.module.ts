@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AuthGuard } from './auth/auth.guard';
+import { AuthModule } from './auth/auth.module';
+import { InputPipe } from './common/input.pipe';
+import { ProblemFilter } from './common/problem.filter';
+import { SettingsModule } from './config/config.module';
+import { DatabaseModule } from './database/database.module';
+import { HealthModule } from './health/health.module';
+import { LoggingModule } from './observability/logging.module';
+import { TracksModule } from './tracks/tracks.module';
+
+/** Table of contents. The guard denies what declares no policy; pipe and filter hold for every route. */
+@Module({
+  imports: [SettingsModule, LoggingModule, DatabaseModule, AuthModule, TracksModule, HealthModule],
+  providers: [
+    { provide: APP_GUARD, useClass: AuthGuard },
+    { provide: APP_PIPE, useClass: InputPipe },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+  ],
+})
+export class AppModule {}

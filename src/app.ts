@@ -1,0 +1,27 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { Logger } from 'nestjs-pino';
+import { AppError } from './common/app-error';
+import { pathOf } from './common/problem';
+import { serveProblemPages } from './common/problem-pages';
+import { DatabaseConnector } from './database/database.connector';
+import { logRequests } from './observability/request-log';
+import { serveApiDocs } from './openapi';
+
+/**
+ * Completes an app built on `createHttpAdapter()`: logs, documents, and no call of the API before the database is there.
+ * Shared by the server and by the tests, which so meet the same edge.
+ */
+export function configureApp(app: NestFastifyApplication): void {
+  const logger = app.get(Logger);
+  app.useLogger(logger);
+  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  logRequests(server, logger);
+  const database = app.get(DatabaseConnector);
+  server.addHook('onRequest', (request, _reply, done) => {
+    const isEarly = database.state !== 'ready' && pathOf(request.url).startsWith('/v1/');
+    done(isEarly ? new AppError('database-unavailable', 'The database is not ready yet.', { retryAfterSeconds: 2 }) : undefined);
+  });
+  serveProblemPages(server);
+  serveApiDocs(app);
+}

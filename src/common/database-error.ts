@@ -1,0 +1,43 @@
+import { QueryFailedError } from 'typeorm';
+
+/** What a failed statement calls for: another try, the caller's patience, or nothing that we know of. */
+type DatabaseVerdict = 'retry' | 'duplicate' | 'unavailable' | 'unknown';
+
+/** Deadlock, lock wait timeout, serialization failure, conflict of a cluster's certification, busy file. */
+const RETRY = new Set(['1213', '1205', '1020', '40001', '40P01', '55P03', 'SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT', 'SQLITE_LOCKED']);
+
+const DUPLICATE = new Set(['1062', '23505', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE']);
+
+/** Refused, lost or killed connections, servers that start or stop, too many clients. */
+const UNAVAILABLE = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOENT',
+  'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR', 'POOL_CLOSED', '1040', '1053', '1077', '1079', '1152',
+  '1158', '1159', '1160', '1161', '1203', '1290', '1792', '1836', '1927', '2006', '2013', '4031', '53300', '57P01', '57P02', '57P03', '25006',
+  'SQLITE_CANTOPEN', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_READONLY',
+]); // prettier-ignore
+
+/** pg reports these without a code. */
+const UNAVAILABLE_TEXT =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Driver not Connected|Can't add new command when connection is in closed state|Connection lost|The database connection is not open)/;
+
+interface DriverError {
+  readonly code?: unknown;
+  readonly errno?: unknown;
+  readonly message?: unknown;
+  readonly errors?: unknown;
+}
+
+/** Reads the driver's error behind any thrown value. The numbers are those of MySQL/MariaDB, five characters PostgreSQL's. */
+export function judgeDatabaseError(error: unknown): DatabaseVerdict {
+  const driverError = (error instanceof QueryFailedError ? error.driverError : error) as DriverError | null | undefined;
+  if (typeof driverError !== 'object' || driverError === null) return 'unknown';
+  const codes = [driverError.errno, driverError.code].map(String);
+  const has = (set: ReadonlySet<string>) => codes.some((code) => set.has(code));
+  if (has(RETRY)) return 'retry';
+  if (has(DUPLICATE)) return 'duplicate';
+  if (has(UNAVAILABLE) || codes.some((code) => /^08\w{3}$/.test(code))) return 'unavailable';
+  if (UNAVAILABLE_TEXT.test(String(driverError.message))) return 'unavailable';
+  // Node tries each address of a host and reports the failures together.
+  if (Array.isArray(driverError.errors) && driverError.errors.length > 0) return judgeDatabaseError(driverError.errors[0]);
+  return 'unknown';
+}

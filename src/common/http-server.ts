@@ -1,0 +1,168 @@
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import accepts from 'accepts';
+import { createHash } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import findMyWay, { type HTTPMethod } from 'find-my-way';
+import fresh from 'fresh';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { AppError } from './app-error';
+import { describeProblem, pathOf, toAppError } from './problem';
+import { currentCall, requestIdOf } from './request-identity';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+const HEADER_LIMIT_BYTES = 16 * 1024;
+const URL_LIMIT_CHARACTERS = 8 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const CONNECTIONS_CHECK_MS = 2_000;
+
+/** Pages for people; everything else answers JSON. */
+const HTML_PATHS = /^\/(docs|problems)(\/|$)/;
+/** What clients may revalidate: the API proper, and its description. */
+const CONDITIONAL_PATHS = /^\/(v1\/|openapi\.json$)/;
+
+/**
+ * The HTTP server under Nest, with what holds for every path: request id, limits, 405 and 406, conditional requests,
+ * and problems (RFC 9457) also for what the parser and the router refuse before any handler sees it.
+ */
+export function createHttpAdapter(): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    return503OnClosing: false,
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: 1000 },
+    http: {
+      maxHeaderSize: HEADER_LIMIT_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    },
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = describeProblem(toAppError(error), request);
+      void reply.status(problem.status).headers({ ...problem.headers, 'x-request-id': request.id }).send(problem.body);
+    },
+    clientErrorHandler: answerBrokenRequest,
+  });
+  const server = adapter.getInstance<FastifyInstance>();
+  server.removeContentTypeParser('text/plain');
+  readJsonBodies(server);
+
+  // Twice: reading a body leaves the context of the hook before it.
+  const enterCall = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    currentCall.run({ requestId: request.id }, done);
+  };
+  server.addHook('onRequest', enterCall);
+  server.addHook('preValidation', enterCall);
+  const allowedMethods = trackRoutes(server);
+  let isClosing = false;
+  server.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    if (isClosing) reply.header('connection', 'close');
+    done(isClosing ? new AppError('shutting-down', 'This replica is stopping. Send the call again.') : findRefusal(request, allowedMethods));
+  });
+  server.addHook('onSend', answerConditionally);
+  return adapter;
+}
+
+/** JSON in UTF-8 alone; no body at all is no error here, the schema of the call decides. */
+function readJsonBodies(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+    if (!/^utf-?8$/i.test(charset)) {
+      done(new AppError('unsupported-media-type', 'The body must be JSON in UTF-8.'));
+    } else if (body === '') {
+      done(null, undefined);
+    } else {
+      void parse(request, body, done);
+    }
+  });
+}
+
+/** Remembers the methods of every path as it is registered, to tell 405 from 404. */
+function trackRoutes(server: FastifyInstance): (path: string) => string[] {
+  const methodsByPath = new Map<string, Set<string>>();
+  const router = findMyWay({ maxParamLength: 1000 });
+  server.addHook('onRoute', ({ url, method }) => {
+    let methods = methodsByPath.get(url);
+    if (methods === undefined) {
+      methods = new Set();
+      methodsByPath.set(url, methods);
+      router.on('GET' satisfies HTTPMethod, url, () => undefined, methods);
+    }
+    for (const one of [method].flat()) methods.add(one);
+  });
+  return (path) => [...((router.find('GET', path)?.store as Set<string> | undefined) ?? [])].sort();
+}
+
+function findRefusal(request: FastifyRequest, allowedMethods: (path: string) => string[]): AppError | undefined {
+  if (request.url.length > URL_LIMIT_CHARACTERS) {
+    return new AppError('uri-too-long', 'The path and query of the request are longer than 8 KiB.');
+  }
+  const path = pathOf(request.url);
+  if (request.is404) {
+    const methods = allowedMethods(path);
+    if (methods.length === 0) return undefined;
+    return new AppError('method-not-allowed', `${path} has ${methods.join(', ')}.`, {
+      headers: { allow: methods.join(', ') },
+    });
+  }
+  if (!HTML_PATHS.test(path) && accepts(request.raw).type(['json']) === false) {
+    return new AppError('not-acceptable', 'This path answers with application/json.');
+  }
+  return undefined;
+}
+
+/**
+ * RFC 9110 section 13: a strong ETag over the body, and 304 where the caller has it already. `If-None-Match` is compared
+ * alone: `fresh` would let a request's `Cache-Control: no-cache`, which `fetch` adds by itself, switch it off.
+ */
+function answerConditionally(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: Error | null, payload?: unknown) => void,
+): void {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  if (!isRead || reply.statusCode !== 200 || typeof payload !== 'string' || !CONDITIONAL_PATHS.test(pathOf(request.url))) {
+    done(null, payload);
+    return;
+  }
+  const etag = `"${createHash('sha1').update(payload).digest('base64url')}"`;
+  reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'Accept, Authorization');
+  const noneMatch = request.headers['if-none-match']?.trim();
+  if (noneMatch !== undefined && fresh({ 'if-none-match': noneMatch }, { etag })) {
+    reply.status(304).removeHeader('content-type').removeHeader('content-length');
+    done(null, null);
+    return;
+  }
+  done(null, payload);
+}
+
+/** Answers what Node's HTTP parser refuses; there is no request object yet, only the socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) {
+    socket.destroy();
+    return;
+  }
+  const refusal =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new AppError('header-fields-too-large', 'The header of the request is larger than 16 KiB.')
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new AppError('request-timeout', 'The request arrived too slowly.')
+        : new AppError('invalid-request', 'The request is not well-formed HTTP/1.1.');
+  const id = requestIdOf({ headers: {} });
+  const { status, headers, body } = describeProblem(refusal, { id, url: '' });
+  const text = JSON.stringify(body);
+  const lines = Object.entries({ ...headers, 'x-request-id': id, 'content-length': Buffer.byteLength(text), connection: 'close' });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`,
+  );
+}

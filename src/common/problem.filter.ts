@@ -1,0 +1,26 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { describeProblem, toAppError } from './problem';
+import { PROBLEMS } from './problem-catalogue';
+
+/** Answers every failed HTTP call with an RFC 9457 problem. What nobody foresaw is logged with its stack. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger(ProblemFilter.name);
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    const { status } = PROBLEMS[error.slug];
+    if (error.slug === 'internal') this.logger.error({ err: error.cause ?? error }, 'unexpected failure');
+    else if (status >= 500) this.logger.warn({ slug: error.slug, cause: describeCause(error.cause) }, error.message);
+    if (reply.sent) return;
+    const problem = describeProblem(error, request);
+    void reply.status(problem.status).headers(problem.headers).send(problem.body);
+  }
+}
+
+function describeCause(cause: unknown): string | undefined {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}` : undefined;
+}

@@ -1,0 +1,166 @@
+import { registerAs } from '@nestjs/config';
+import { z } from 'zod';
+import { type DatabaseAddress, parseDatabaseUrl } from './database-url';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** Everything that the environment decides, checked and frozen. */
+export interface Settings {
+  readonly isProduction: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly database: DatabaseAddress & {
+    /** Apply migrations at start; false where a job does it. */
+    readonly shouldMigrate: boolean;
+  };
+  /** Null: no credentials, the sample catalogue serves. */
+  readonly spotify: {
+    readonly clientId: string;
+    readonly clientSecret: string;
+    readonly apiUrl: string;
+    readonly accountsUrl: string;
+    /** ISO 3166-1 alpha-2 codes to ask in on a miss, in order. */
+    readonly markets: readonly string[];
+    readonly maxPages: number;
+    readonly timeoutMs: number;
+  } | null;
+  readonly auth: {
+    /** Text of an admin token, taken when no token exists. */
+    readonly bootstrapToken: string | null;
+  };
+}
+
+/** The environment does not have the documented form. The message names every fault and shows no secret. */
+export class SettingsError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    const count = faults.length === 1 ? 'one setting is wrong' : `${faults.length} settings are wrong`;
+    super(
+      `Deadwax cannot start: ${count}.\n${faults.map((fault) => `  - ${fault}`).join('\n')}\n` +
+        'The README and .env.example list every setting with its rule.',
+    );
+    this.name = 'SettingsError';
+  }
+}
+
+const wholeNumber = (least: number, most: number, rule: string) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, rule)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, rule);
+
+const baseUrl = (rule: string) =>
+  z
+    .string()
+    .refine((text) => {
+      if (!URL.canParse(text)) return false;
+      const url = new URL(text);
+      return ['http:', 'https:'].includes(url.protocol) && url.search + url.hash + url.username + url.password === '';
+    }, rule)
+    .transform((text) => text.replace(/\/+$/, ''));
+
+/** One line a variable: its rule, and its default where there is one (api.md section 8). */
+const environment = z.object({
+  NODE_ENV: z.string().optional(),
+  PORT: wholeNumber(0, 65_535, 'must be a whole number from 0 to 65535').default(3000),
+  HOST: z.string().regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'must be a host name or an IP address').default('127.0.0.1'),
+  LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  DATABASE_URL: z
+    .string()
+    .default('sqlite:./data/deadwax.db')
+    .transform((text, context) => {
+      const parsed = parseDatabaseUrl(text);
+      if ('fault' in parsed) {
+        context.addIssue({ code: 'custom', message: parsed.fault });
+        return z.NEVER;
+      }
+      return parsed.address;
+    }),
+  DATABASE_MIGRATE: z.enum(['true', 'false'], { error: 'must be true or false' }).default('true'),
+  SPOTIFY_CLIENT_ID: z.string().regex(/^[\x21-\x39\x3b-\x7e]{1,200}$/, 'must be printable ASCII without space or colon').optional(),
+  SPOTIFY_CLIENT_SECRET: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be printable ASCII without space').optional(),
+  SPOTIFY_API_URL: baseUrl('must be an http or https address without query or credentials').default('https://api.spotify.com/v1'),
+  SPOTIFY_ACCOUNTS_URL: baseUrl('must be an http or https address without query or credentials').default('https://accounts.spotify.com'),
+  SPOTIFY_MARKETS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((part) => part.trim().toUpperCase()).filter((part) => part !== ''))
+    .refine(
+      (markets) => markets.length <= 20 && markets.every((market) => /^[A-Z]{2}$/.test(market)) && new Set(markets).size === markets.length,
+      'must be ISO 3166-1 alpha-2 country codes, separated by commas, each once, at most 20',
+    ),
+  SPOTIFY_MAX_PAGES: wholeNumber(1, 100, 'must be a whole number from 1 to 100').default(10),
+  SPOTIFY_TIMEOUT_MS: wholeNumber(100, 120_000, 'must be a whole number from 100 to 120000 (milliseconds)').default(10_000),
+  AUTH_BOOTSTRAP_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 characters of printable ASCII without space')
+    .optional(),
+});
+
+/** Only these are repeated in an error message; whatever else is wrong could be a secret pasted into the wrong place. */
+const SHOWABLE = new Set(['PORT', 'HOST', 'LOG_LEVEL', 'DATABASE_MIGRATE', 'SPOTIFY_MARKETS', 'SPOTIFY_MAX_PAGES', 'SPOTIFY_TIMEOUT_MS']);
+
+/**
+ * Checks the environment and turns it into settings. An empty variable counts as unset.
+ * @throws SettingsError naming every fault at once
+ */
+export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(given);
+  const faults = [
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => {
+      const name = String(path[0]);
+      const value = given[name];
+      return `${name} ${message}${SHOWABLE.has(name) && value !== undefined ? ` (it is ${JSON.stringify(value.slice(0, 60))})` : ''}`;
+    }),
+    ...credentialFaults(given),
+  ];
+  if (!parsed.success || faults.length > 0) throw new SettingsError(faults);
+
+  const values = parsed.data;
+  const { SPOTIFY_CLIENT_ID: clientId, SPOTIFY_CLIENT_SECRET: clientSecret } = values;
+  return deepFreeze<Settings>({
+    isProduction: values.NODE_ENV === 'production',
+    host: values.HOST,
+    port: values.PORT,
+    logLevel: values.LOG_LEVEL,
+    database: { ...values.DATABASE_URL, shouldMigrate: values.DATABASE_MIGRATE === 'true' },
+    spotify:
+      clientId === undefined || clientSecret === undefined
+        ? null
+        : {
+            clientId,
+            clientSecret,
+            apiUrl: values.SPOTIFY_API_URL,
+            accountsUrl: values.SPOTIFY_ACCOUNTS_URL,
+            markets: values.SPOTIFY_MARKETS,
+            maxPages: values.SPOTIFY_MAX_PAGES,
+            timeoutMs: values.SPOTIFY_TIMEOUT_MS,
+          },
+    auth: { bootstrapToken: values.AUTH_BOOTSTRAP_TOKEN ?? null },
+  });
+}
+
+/** Rules between variables, told together with the rules of each. */
+function credentialFaults(given: Readonly<Record<string, string | undefined>>): string[] {
+  const names = ['SPOTIFY_CLIENT_ID', 'SPOTIFY_CLIENT_SECRET'] as const;
+  const missing = names.filter((name) => given[name] === undefined);
+  if (missing.length === 1) {
+    return [`${missing.join()} is missing: the client id and the client secret go together`];
+  }
+  if (missing.length === 2 && given['NODE_ENV'] === 'production') {
+    return ['SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are missing: the sample catalogue does not serve in production'];
+  }
+  return [];
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  }
+  return Object.freeze(value);
+}
+
+/** The settings as a provider: `@Inject(settings.KEY) private readonly settings: Settings`. */
+export const settings = registerAs('settings', () => parseSettings(process.env));

@@ -1,0 +1,109 @@
+import type Database from 'better-sqlite3';
+import { mkdirSync } from 'node:fs';
+import mysql from 'mysql2';
+import { dirname } from 'node:path';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { ApiToken } from '../auth/entities/api-token.entity';
+import type { DatabaseAddress } from '../config/database-url';
+import { Album } from '../tracks/entities/album.entity';
+import { Artist } from '../tracks/entities/artist.entity';
+import { Candidate } from '../tracks/entities/candidate.entity';
+import { ArtistGram, TrackGram } from '../tracks/entities/name-gram.entity';
+import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
+import { TrackArtist } from '../tracks/entities/track-artist.entity';
+import { Track } from '../tracks/entities/track.entity';
+import { Initial1795305600000 } from './migrations/1795305600000-initial';
+import { installSqliteGate } from './sqlite-gate';
+
+const CONNECTIONS = 10;
+/** A database that is gone is told to callers within a second. */
+const CONNECT_TIMEOUT_MS = 900;
+/** better-sqlite3 waits inside the call and blocks the event loop: short here, patient in the gate. */
+const SQLITE_BUSY_TIMEOUT_MS = 20;
+const LOCK_WAIT_SECONDS = 5;
+
+const COMMON = {
+  entities: [Track, Album, Artist, TrackArtist, Candidate, ArtistGram, TrackGram, RecordingMiss, ApiToken],
+  migrations: [Initial1795305600000],
+  migrationsTransactionMode: 'each',
+  synchronize: false,
+  migrationsRun: false,
+  logging: false,
+} as const satisfies Partial<DataSourceOptions>;
+
+/** The options of TypeORM for an address; engine differences of the connection are named here and nowhere else. */
+export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions {
+  if (address.engine === 'sqlite') {
+    return {
+      ...COMMON,
+      type: 'better-sqlite3',
+      database: address.path,
+      enableWAL: true,
+      timeout: SQLITE_BUSY_TIMEOUT_MS,
+      prepareDatabase: (database: unknown) => {
+        // With WAL, NORMAL loses no consistency, and durability of the last commits only on a power cut.
+        (database as Database.Database).pragma('synchronous = NORMAL');
+      },
+    };
+  }
+  const { host, port, user: username, password, database, tls } = address;
+  const server = { ...COMMON, host, port, username, password, database };
+  const certificate = tls === null ? {} : { ssl: { rejectUnauthorized: true, ...(tls.ca === null ? {} : { ca: tls.ca }) } };
+  if (address.engine === 'postgres') {
+    return {
+      ...server,
+      ...certificate,
+      type: 'postgres',
+      applicationName: 'deadwax',
+      poolSize: CONNECTIONS,
+      poolErrorHandler: () => undefined, // an idle connection that breaks is replaced; its user-to-be sees nothing
+      extra: {
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        options: `-c timezone=UTC -c lock_timeout=${LOCK_WAIT_SECONDS}s`,
+      },
+    };
+  }
+  return {
+    ...server,
+    ...certificate,
+    type: address.engine,
+    charset: 'UTF8MB4_BIN',
+    timezone: 'Z',
+    poolSize: CONNECTIONS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    driver: mysqlWithSession,
+  };
+}
+
+/**
+ * mysql2, with every new connection put into the session that the schema relies on: strict mode (an overlong value is an
+ * error, not cut), UTC, and READ COMMITTED (no gap locks, so that upserts of neighbours do not deadlock).
+ */
+const mysqlWithSession: typeof mysql = {
+  ...mysql,
+  createPool: (options: mysql.PoolOptions | string) => {
+    const pool = mysql.createPool(options as mysql.PoolOptions);
+    pool.on('connection', (connection) => {
+      connection.query(
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', " +
+          `innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, transaction_isolation = 'READ-COMMITTED'`,
+        (error) => {
+          if (error !== null) connection.destroy();
+        },
+      );
+    });
+    return pool;
+  },
+};
+
+/** A data source for an address, not yet connected. */
+export function createDataSource(options: DataSourceOptions): DataSource {
+  const dataSource = new DataSource(options);
+  if (options.type === 'better-sqlite3') installSqliteGate(dataSource);
+  return dataSource;
+}
+
+/** Makes the folder of an SQLite file, readable to this user alone: the file holds token hashes. */
+export function prepareFolder(address: DatabaseAddress): void {
+  if (address.engine === 'sqlite' && address.path !== ':memory:') mkdirSync(dirname(address.path), { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,22 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { type Settings, settings } from '../config/settings';
+import { createDataSource, toDataSourceOptions } from './data-source';
+import { DatabaseConnector } from './database.connector';
+import { DatabaseHealth } from './database.health';
+
+@Module({
+  imports: [
+    TerminusModule,
+    TypeOrmModule.forRootAsync({
+      inject: [settings.KEY],
+      // Connecting is the connector's work: the app must listen, and say that it is not ready, while it waits.
+      useFactory: ({ database }: Settings) => ({ ...toDataSourceOptions(database), manualInitialization: true }),
+      dataSourceFactory: (options) => Promise.resolve(createDataSource(options as ReturnType<typeof toDataSourceOptions>)),
+    }),
+  ],
+  providers: [DatabaseConnector, DatabaseHealth],
+  exports: [DatabaseConnector, DatabaseHealth],
+})
+export class DatabaseModule {}

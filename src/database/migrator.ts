@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { judgeDatabaseError } from '../common/database-error';
+
+/** A migrator that died holds the others up for this long at most; a living one renews its lease. */
+const LEASE_SECONDS = 60;
+const RENEW_MS = 15_000;
+const POLL_MS = 250;
+
+/** The server's clock in whole seconds, so that machines whose clocks differ agree on a lease. */
+const NOW_SECONDS = {
+  'better-sqlite3': 'unixepoch()',
+  mysql: 'UNIX_TIMESTAMP()',
+  mariadb: 'UNIX_TIMESTAMP()',
+  postgres: 'CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)',
+} as const;
+
+/** Names of the migrations that the database has not had yet. */
+export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    const table = dataSource.options.migrationsTableName ?? 'migrations';
+    const done = (await runner.hasTable(table))
+      ? ((await runner.query(`SELECT name FROM ${table}`)) as { name: string }[]).map(({ name }) => name)
+      : [];
+    return dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name).filter((name) => !done.includes(name));
+  } finally {
+    await runner.release();
+  }
+}
+
+/**
+ * Applies what is pending, one process at a time whichever machine it runs on. The lock is a row with a lease: named
+ * locks of the engines do not hold across the nodes of a cluster.
+ * @returns names of the migrations applied by this call
+ */
+export async function migrate(dataSource: DataSource): Promise<string[]> {
+  if ((await pendingMigrations(dataSource)).length === 0) return [];
+  const owner = randomUUID();
+  await makeLockTable(dataSource);
+  while (!(await takeLease(dataSource, owner))) await sleep(POLL_MS);
+  const renewal = setInterval(() => {
+    takeLease(dataSource, owner).catch(() => undefined); // a lease that cannot be renewed runs out by itself
+  }, RENEW_MS);
+  try {
+    const applied = await dataSource.runMigrations();
+    return applied.map(({ name }) => name);
+  } finally {
+    clearInterval(renewal);
+    await dataSource.query(`UPDATE schema_lock SET expires_at_s = 0 WHERE id = 1 AND owner = '${owner}'`);
+  }
+}
+
+async function makeLockTable(dataSource: DataSource): Promise<void> {
+  for (const statement of [
+    'CREATE TABLE IF NOT EXISTS schema_lock (id INTEGER NOT NULL PRIMARY KEY, owner VARCHAR(40) NOT NULL, expires_at_s BIGINT NOT NULL)',
+    "INSERT INTO schema_lock (id, owner, expires_at_s) SELECT 1, '', 0 WHERE NOT EXISTS (SELECT 1 FROM schema_lock WHERE id = 1)",
+  ]) {
+    try {
+      await dataSource.query(statement);
+    } catch (error) {
+      // Another process made it at the same moment; PostgreSQL tells that as a duplicate type too (42P07, 23505).
+      const code = (error as { driverError?: { code?: unknown } }).driverError?.code;
+      if (judgeDatabaseError(error) !== 'duplicate' && code !== '42P07') throw error;
+    }
+  }
+}
+
+async function takeLease(dataSource: DataSource, owner: string): Promise<boolean> {
+  const now = NOW_SECONDS[dataSource.options.type as keyof typeof NOW_SECONDS];
+  const runner = dataSource.createQueryRunner();
+  try {
+    const result = await runner.query(
+      `UPDATE schema_lock SET owner = '${owner}', expires_at_s = ${now} + ${LEASE_SECONDS} WHERE id = 1 AND (owner = '${owner}' OR expires_at_s < ${now})`,
+      [],
+      true,
+    );
+    return (result.affected ?? 0) > 0;
+  } finally {
+    await runner.release();
+  }
+}

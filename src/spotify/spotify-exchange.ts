@@ -1,0 +1,61 @@
+import type { Readable } from 'node:stream';
+import { SourceError } from '../recording/recording-source';
+import { type SpotifyAnswer, type SpotifyHost, timeoutFailure, transportFailure } from './spotify-failures';
+
+/** A search page of ten tracks with all their markets has about 50 KiB. */
+const MAX_BODY_BYTES = 5 * 1024 * 1024;
+
+/** Of a failure only its code word and message are read. */
+const MAX_FAILURE_BYTES = 64 * 1024;
+
+/** A response whose body was not read yet. */
+interface OpenResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly data: Readable;
+}
+
+/**
+ * Runs one HTTP exchange under one deadline for all of it: waiting for a socket, connecting, headers and body, so that
+ * a body that drips is cut as well. Any status is an answer.
+ * @throws SourceTimeoutError at the deadline
+ * @throws SourceUnavailableError where the connection fails or breaks
+ * @throws SourceError where the answer cannot be decoded or is larger than 5 MiB
+ */
+export async function exchange(
+  host: SpotifyHost,
+  timeoutMs: number,
+  send: (signal: AbortSignal) => Promise<OpenResponse>,
+): Promise<SpotifyAnswer> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort();
+  }, timeoutMs);
+  try {
+    const { status, headers, data } = await send(deadline.signal);
+    return { status, retryAfter: headers['retry-after'], body: await readBody(host, status, data) };
+  } catch (error) {
+    if (error instanceof SourceError) throw error;
+    throw deadline.signal.aborted ? timeoutFailure(host, timeoutMs) : transportFailure(host, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function readBody(host: SpotifyHost, status: number, body: Readable): Promise<string> {
+  if (status === 200) return readText(host, body, MAX_BODY_BYTES);
+  // The status alone says what to do; a 429 stays one however its body ends.
+  return readText(host, body, MAX_FAILURE_BYTES).catch(() => '');
+}
+
+async function readText(host: SpotifyHost, body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // Leaving the loop early destroys the stream and its socket.
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new SourceError(`${host} sent an answer of more than ${maxBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

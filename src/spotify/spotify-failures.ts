@@ -1,0 +1,121 @@
+import { SourceError, SourceTimeoutError, SourceUnavailableError } from '../recording/recording-source';
+import { LONGEST_WAIT_SECONDS, parseRetryAfter, rateLimitSeconds } from './retry-after';
+
+/** An answer of either Spotify host, as it came. */
+export interface SpotifyAnswer {
+  readonly status: number;
+  /** `Retry-After` as sent; undefined where it was not. */
+  readonly retryAfter: unknown;
+  readonly body: string;
+}
+
+/** Which of the two hosts a failure is about, as the error texts name it. */
+export type SpotifyHost = 'Spotify' | "Spotify's accounts service";
+
+/** Outages come in bursts of minutes (spotify-api.md 4.2), single failures heal at once; told to callers. */
+const OUTAGE_SECONDS = 5;
+
+/** Spotify sent a 429: nothing may be sent until the seconds told are over. */
+export class SpotifyRateLimitError extends SourceUnavailableError {
+  constructor(
+    host: SpotifyHost,
+    readonly waitSeconds: number,
+    /** True where the account's quota is spent, and not just the rolling window of 30 s. */
+    readonly isQuota: boolean,
+  ) {
+    const what = isQuota ? 'The quota of this application' : 'The rate limit';
+    super(`${what} at ${host} is used up. Nothing is sent before it comes back.`, waitSeconds);
+  }
+}
+
+/**
+ * The error for an answer whose status is not 200. Spotify's own words go into the cause alone, which is for the log.
+ * What a status means to the caller of one host only (401, `invalid_client`) is decided there.
+ */
+export function failureOf(host: SpotifyHost, answer: SpotifyAnswer, nowMs: number): Error {
+  const { status } = answer;
+  if (status === 429) {
+    const isQuota = answer.body.includes('QUOTA_EXCEEDED');
+    return new SpotifyRateLimitError(host, rateLimitSeconds(answer.retryAfter, isQuota, nowMs), isQuota);
+  }
+  const cause = new Error(`${host} answered ${status}: ${messageOf(answer.body)}`);
+  if (status >= 500) {
+    const told = Math.min(parseRetryAfter(answer.retryAfter, nowMs) ?? 0, LONGEST_WAIT_SECONDS);
+    return new SourceUnavailableError(
+      `${host} has an outage (status ${status}).`,
+      Math.max(told, OUTAGE_SECONDS),
+      cause,
+    );
+  }
+  if (status === 403) {
+    return new SourceError(
+      `${host} refuses this application (status 403). An app whose owner's Premium subscription has lapsed is answered so.`,
+      cause,
+    );
+  }
+  return new SourceError(`${host} answered with the unexpected status ${status}.`, cause);
+}
+
+/**
+ * The error for a call that brought no whole answer. `error` may be an AxiosError, which carries the request with its
+ * credentials: only its code and message survive, in a new cause.
+ */
+export function transportFailure(host: SpotifyHost, error: unknown): Error {
+  const cause = safeCause(error);
+  if (/^Z_|^ERR_ZLIB|^HPE_/.test(cause.code))
+    return new SourceError(`${host} sent an answer that cannot be read.`, cause);
+  // A certificate that fails its check stays so until somebody acts: no outage to wait for, and maybe no Spotify.
+  if (/CERT|^ERR_SSL|^UNABLE_TO_/.test(cause.code)) {
+    return new SourceError(`${host} could not prove that it is Spotify (TLS certificate).`, cause);
+  }
+  return new SourceUnavailableError(
+    `${host} cannot be reached, or broke the connection.`,
+    OUTAGE_SECONDS,
+    cause,
+  );
+}
+
+/** The error for a call that took longer than it may. */
+export function timeoutFailure(host: SpotifyHost, timeoutMs: number): Error {
+  return new SourceTimeoutError(`${host} did not answer within ${timeoutMs} ms.`);
+}
+
+/** The parsed body. The parser's own error quotes the body, which can hold a token: it goes nowhere. */
+export function parseJson(host: SpotifyHost, body: string): unknown {
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    const what = body.trim() === '' ? 'an empty answer' : 'an answer that is not JSON';
+    throw new SourceError(
+      `${host} sent ${what}.`,
+      new Error(`status 200 with ${body.length} characters, not JSON`),
+    );
+  }
+}
+
+function safeCause(error: unknown): Error & { readonly code: string } {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const codeText = typeof code === 'string' ? code : 'UNKNOWN';
+  const text = typeof message === 'string' ? message.replaceAll(/\/\/[^/\s]*@/g, '//') : '';
+  return Object.assign(new Error(`${codeText}: ${text}`), { code: codeText });
+}
+
+/** What Spotify says went wrong, cut, and without anything long enough to be a token, secret or id. */
+function messageOf(body: string): string {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return 'no JSON';
+  }
+  const { error, error_description: description } = (parsed ?? {}) as {
+    error?: unknown;
+    error_description?: unknown;
+  };
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  const said = [message, error, description].filter((text) => typeof text === 'string').join(', ');
+  return said
+    .slice(0, 300)
+    .replaceAll(/[\w+/=.~-]{16,}/g, '[cut]')
+    .replaceAll(/\p{Cc}/gu, ' ');
+}

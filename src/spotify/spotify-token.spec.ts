@@ -1,0 +1,120 @@
+import { Readable } from 'node:stream';
+import { HttpService } from '@nestjs/axios';
+import { SourceError, SourceUnavailableError } from '../recording/recording-source';
+import { SpotifyToken } from './spotify-token';
+
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** A token client whose calls are answered by `replies` in turn, and a clock to move. */
+function tokenWith(...replies: Reply[]) {
+  const post = jest.fn<Promise<unknown>, [url: string, form: string, options: object]>(() => {
+    const { status, body } = replies.shift() ?? { status: 500, body: 'no reply left' };
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    return Promise.resolve({ status, headers: {}, data: Readable.from([Buffer.from(text)]) });
+  });
+  const clock = { seconds: 1_000_000 };
+  const token = new SpotifyToken(
+    { axiosRef: { post } } as unknown as HttpService,
+    {
+      clientId: 'the-id',
+      clientSecret: 'the-secret',
+      apiUrl: 'http://api.test/v1',
+      accountsUrl: 'http://accounts.test',
+      markets: [],
+      maxPages: 10,
+      timeoutMs: 1000,
+    },
+    () => clock.seconds * 1000,
+  );
+  return { token, post, clock };
+}
+
+const granted = (text: string, expiresIn = 3600): Reply => ({
+  status: 200,
+  body: { access_token: text, token_type: 'Bearer', expires_in: expiresIn },
+});
+
+describe('SpotifyToken', () => {
+  it('asks with Basic credentials and a form', async () => {
+    const { token, post } = tokenWith(granted('one'));
+    await expect(token.get()).resolves.toBe('one');
+    expect(post).toHaveBeenCalledWith(
+      'http://accounts.test/api/token',
+      'grant_type=client_credentials',
+      expect.objectContaining({
+        headers: {
+          Authorization: `Basic ${Buffer.from('the-id:the-secret').toString('base64')}`,
+          'Content-Type': 'application/x-www-form-urlencoded',
+        },
+      }),
+    );
+  });
+
+  it('makes one call for all who wait', async () => {
+    const { token, post } = tokenWith(granted('one'));
+    const texts = await Promise.all(Array.from({ length: 50 }, () => token.get()));
+    expect(new Set(texts)).toEqual(new Set(['one']));
+    expect(post).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps a token until 60 s before its end', async () => {
+    const { token, clock } = tokenWith(granted('one'), granted('two'));
+    await token.get();
+    clock.seconds += 3539;
+    await expect(token.get()).resolves.toBe('one');
+    clock.seconds += 1;
+    await expect(token.get()).resolves.toBe('two');
+  });
+
+  it('uses half of a life shorter than two minutes', async () => {
+    const { token, clock } = tokenWith(granted('one', 10), granted('two'));
+    await token.get();
+    clock.seconds += 4.9;
+    await expect(token.get()).resolves.toBe('one');
+    clock.seconds += 0.1;
+    await expect(token.get()).resolves.toBe('two');
+  });
+
+  it('drops the token that was refused, and no newer one', async () => {
+    const { token, post } = tokenWith(granted('one'), granted('two'));
+    await token.get();
+    token.drop('one');
+    await expect(token.get()).resolves.toBe('two');
+    token.drop('one');
+    await expect(token.get()).resolves.toBe('two');
+    expect(post).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not remember a failure', async () => {
+    const { token } = tokenWith({ status: 503, body: 'upstream connect error' }, granted('one'));
+    await expect(token.get()).rejects.toBeInstanceOf(SourceUnavailableError);
+    await expect(token.get()).resolves.toBe('one');
+  });
+
+  it('names refused credentials', async () => {
+    const body = { error: 'invalid_client', error_description: 'Invalid client secret' };
+    const { token } = tokenWith({ status: 400, body });
+    await expect(token.get()).rejects.toThrow(/^Spotify refuses the client credentials/);
+  });
+
+  it.each([
+    ['no token', { token_type: 'Bearer', expires_in: 3600 }],
+    ['an empty token', { access_token: '', token_type: 'Bearer', expires_in: 3600 }],
+    [
+      'a token that would split the header',
+      { access_token: 'a\r\nX: b', token_type: 'Bearer', expires_in: 3600 },
+    ],
+    ['another kind of token', { access_token: 'one', token_type: 'mac', expires_in: 3600 }],
+    ['no life', { access_token: 'one', token_type: 'Bearer' }],
+    ['a life of 0', { access_token: 'one', token_type: 'Bearer', expires_in: 0 }],
+    ['a list', []],
+    ['HTML', '<html>sign in</html>'],
+    ['nothing', ''],
+  ])('refuses an answer with %s', async (_what, body) => {
+    const { token } = tokenWith({ status: 200, body });
+    await expect(token.get()).rejects.toBeInstanceOf(SourceError);
+  });
+});

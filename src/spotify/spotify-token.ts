@@ -1,0 +1,78 @@
+import { HttpService } from '@nestjs/axios';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { SourceError } from '../recording/recording-source';
+import { exchange } from './spotify-exchange';
+import { failureOf, parseJson } from './spotify-failures';
+import { readToken } from './spotify-responses';
+import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
+
+const HOST = "Spotify's accounts service";
+
+/** A token is renewed this long before it expires, so that no call travels with one that dies on the way. */
+const RENEW_EARLY_SECONDS = 60;
+
+interface HeldToken {
+  readonly text: string;
+  readonly renewAtMs: number;
+}
+
+/** The access token of the Client Credentials flow: fetched when first needed, once for all who wait. */
+@Injectable()
+export class SpotifyToken {
+  private held: HeldToken | null = null;
+  private flight: Promise<string> | null = null;
+
+  constructor(
+    private readonly http: HttpService,
+    @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
+    @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
+  ) {}
+
+  /**
+   * A token that is good for now. A failure reaches all who wait for it and is then forgotten: the next caller asks anew.
+   * @throws SourceError where Spotify refuses the credentials, or its answer cannot be used
+   * @throws SourceUnavailableError on 429, 5xx and connection failures
+   * @throws SourceTimeoutError where it takes longer than `timeoutMs`
+   */
+  async get(): Promise<string> {
+    if (this.held && this.now() < this.held.renewAtMs) return this.held.text;
+    this.flight ??= this.fetch().finally(() => {
+      this.flight = null;
+    });
+    return this.flight;
+  }
+
+  /** Forgets a token that was refused. The text tells it from a newer one, which late refusals of the old must not cost. */
+  drop(refused: string): void {
+    if (this.held?.text === refused) this.held = null;
+  }
+
+  private async fetch(): Promise<string> {
+    const { clientId, clientSecret, accountsUrl, timeoutMs } = this.settings;
+    const askedAtMs = this.now();
+    const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+    const answer = await exchange(HOST, timeoutMs, (signal) =>
+      this.http.axiosRef.post<Readable>(`${accountsUrl}/api/token`, 'grant_type=client_credentials', {
+        signal,
+        headers: {
+          Authorization: `Basic ${credentials}`,
+          'Content-Type': 'application/x-www-form-urlencoded',
+        },
+      }),
+    );
+    // A wrong id or secret is told as 400 `invalid_client`; RFC 6749 allows 401 for it as well.
+    if ([400, 401].includes(answer.status) && answer.body.includes('"invalid_client"')) {
+      throw new SourceError(
+        'Spotify refuses the client credentials (SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET).',
+      );
+    }
+    if (answer.status !== 200) throw failureOf(HOST, answer, this.now());
+
+    const { text, expiresInSeconds } = readToken(parseJson(HOST, answer.body));
+    // Of a short life the first half is used: counted from before the call, never beyond what was granted.
+    const usableSeconds = Math.max(expiresInSeconds - RENEW_EARLY_SECONDS, expiresInSeconds / 2);
+    this.held = { text, renewAtMs: askedAtMs + usableSeconds * 1000 };
+    return text;
+  }
+}

@@ -1,0 +1,240 @@
+import { inspect } from 'node:util';
+import { Test, type TestingModule } from '@nestjs/testing';
+import type { Isrc } from '../../src/recording/isrc';
+import { SourceError, SourceUnavailableError } from '../../src/recording/recording-source';
+import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifySettings } from '../../src/spotify/spotify-settings';
+import { SpotifySource } from '../../src/spotify/spotify-source';
+import { SpotifyModule } from '../../src/spotify/spotify.module';
+import { fakeTrack } from '../fakes/spotify/fake-track';
+import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fake';
+
+/* Real: the module, HTTP, and the stand-in for both hosts of Spotify. Not real: the clock. */
+
+const ISRC = 'USVT10300001' as Isrc;
+const CLIENT_SECRET = 'SECRETsecretSECRETsecret01234567';
+
+let spotify: SpotifyFake;
+let clockMs: number;
+const apps: TestingModule[] = [];
+
+const now = (): number => clockMs;
+
+async function sourceWith(settings: Partial<SpotifySettings> = {}): Promise<SpotifySource> {
+  const { clientId, clientSecret, apiUrl, accountsUrl } = spotify;
+  const all: SpotifySettings = {
+    ...{ clientId, clientSecret, apiUrl, accountsUrl },
+    ...{ markets: [], maxPages: 10, timeoutMs: 10_000 },
+    ...settings,
+  };
+  const app = await Test.createTestingModule({ imports: [SpotifyModule] })
+    .overrideProvider(SPOTIFY_SETTINGS)
+    .useValue(all)
+    .overrideProvider(SPOTIFY_CLOCK)
+    .useValue(now)
+    .compile();
+  app.useLogger(false);
+  apps.push(app);
+  return app.get(SpotifySource);
+}
+
+/** As many releases of one recording, so that each has a track of its own. */
+function releases(count: number, isrc: string = ISRC): ReturnType<typeof fakeTrack>[] {
+  return Array.from({ length: count }, (_unused, index) => fakeTrack({ isrc, album: `Release ${index}` }));
+}
+
+/** The error that a find ends with; whatever it is, it must not show a secret. */
+async function failureOf(source: SpotifySource): Promise<Error> {
+  const error: unknown = await source.findByIsrc(ISRC).then(
+    () => new Error('found without an error'),
+    (caught: unknown) => caught,
+  );
+  const shown = `${inspect(error, { depth: 10, showHidden: true })} ${JSON.stringify(error)}`;
+  const basic = Buffer.from(`${spotify.clientId}:${CLIENT_SECRET}`).toString('base64');
+  for (const secret of [CLIENT_SECRET, basic, 'Bearer', 'Basic']) expect(shown).not.toContain(secret);
+  // Tokens of the stand-in begin so and are long.
+  expect(shown).not.toMatch(/BQ\w{20}/);
+  return error as Error;
+}
+
+beforeEach(async () => {
+  clockMs = Date.parse('2026-11-22T12:00:00Z');
+  spotify = await startSpotifyFake({ clientSecret: CLIENT_SECRET, now });
+});
+
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+  await spotify.stop();
+});
+
+describe('tokens', () => {
+  it('fetches one for 50 finds at once', async () => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    const source = await sourceWith();
+    await Promise.all(Array.from({ length: 50 }, () => source.findByIsrc(ISRC)));
+    expect(spotify.stats.tokenCalls).toBe(1);
+  });
+
+  it('renews a revoked one once under 200 finds at once, and all succeed', async () => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    const source = await sourceWith();
+    await source.findByIsrc(ISRC);
+    spotify.resetStats();
+    spotify.revokeAllTokens();
+    spotify.setLatency([0, 20]);
+    const found = await Promise.all(Array.from({ length: 200 }, () => source.findByIsrc(ISRC)));
+    expect(found.every((recording) => recording !== null)).toBe(true);
+    expect(spotify.stats.tokenCalls).toBe(1);
+    expect(spotify.stats.calls.search).toBeLessThanOrEqual(400);
+  });
+
+  it('renews one before it expires, so that no call meets a 401', async () => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    const source = await sourceWith();
+    for (let hours = 0; hours < 5; hours += 1) {
+      await source.findByIsrc(ISRC);
+      clockMs += 3_599_000;
+    }
+    expect(spotify.stats).toMatchObject({ tokenCalls: 5, calls: { search: 5 } });
+  });
+
+  it('gives up after a second 401', async () => {
+    spotify.setFault({ kind: 'invalid-token' });
+    expect(await failureOf(await sourceWith())).toBeInstanceOf(SourceError);
+    expect(spotify.stats).toMatchObject({ tokenCalls: 2, calls: { search: 2 } });
+  });
+
+  it.each(['clientId', 'clientSecret'])('names refused credentials, here a wrong %s', async (wrong) => {
+    const error = await failureOf(await sourceWith({ [wrong]: 'wrongWRONGwrongWRONGwrong' }));
+    expect(error).toBeInstanceOf(SourceError);
+    expect(error.message).toMatch(/^Spotify refuses the client credentials/);
+    expect(inspect(error, { depth: 10 })).not.toContain('wrongWRONG');
+    expect(spotify.stats).toMatchObject({ tokenCalls: 1, calls: { search: 0 } });
+  });
+
+  it('forgets a failed fetch', async () => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    spotify.failNext({ kind: 'status', status: 503, body: 'text' }, 1, 'token');
+    const source = await sourceWith();
+    expect(await failureOf(source)).toBeInstanceOf(SourceUnavailableError);
+    await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+  });
+});
+
+describe('limits', () => {
+  it.each([
+    ['json', 7, 7],
+    ['text', 20_520, 20_520],
+    ['json', 0, 1],
+    ['json', 'date', 30],
+    ['empty', 'missing', 30],
+    ['json', 'garbage', 30],
+    ['text', 9_999_999, 86_400],
+    ['quota', 48_925, 48_925],
+    ['quota', 'missing', 3600],
+  ] as const)(
+    '429 (%s, Retry-After %p): refuses for %p s without a call, then goes on',
+    async (body, retryAfter, seconds) => {
+      spotify.addTracks(fakeTrack({ isrc: ISRC }));
+      spotify.failNext({ kind: 'rate-limit', body, retryAfter });
+      const source = await sourceWith();
+      expect(await failureOf(source)).toMatchObject({
+        slug: 'source-unavailable',
+        retryAfterSeconds: seconds,
+      });
+
+      clockMs += seconds * 1000 - 1;
+      const start = Date.now();
+      for (let turn = 0; turn < 100; turn += 1) {
+        await expect(source.findByIsrc(ISRC)).rejects.toMatchObject({ retryAfterSeconds: 1 });
+      }
+      expect(Date.now() - start).toBeLessThan(1000);
+      expect(spotify.stats).toMatchObject({ calls: { search: 1 }, callsDuringBan: 0 });
+
+      clockMs += 1;
+      await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+    },
+  );
+
+  it('sends nothing during a ban of the account, however often it is asked', async () => {
+    spotify.ban(46_649);
+    const source = await sourceWith();
+    expect(await failureOf(source)).toMatchObject({ retryAfterSeconds: 51_314 });
+    spotify.resetStats();
+    await Promise.allSettled(Array.from({ length: 50 }, () => source.findByIsrc(ISRC)));
+    expect(spotify.stats).toMatchObject({ tokenCalls: 0, calls: { search: 0 }, callsDuringBan: 0 });
+  });
+
+  it('a limit met on the second page ends the find and holds for the next', async () => {
+    spotify.addTracks(...releases(15));
+    spotify.setLimits({ windowLimit: 1 });
+    const source = await sourceWith();
+    expect(await failureOf(source)).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 30 });
+    expect(await failureOf(source)).toMatchObject({ retryAfterSeconds: 30 });
+    expect(spotify.stats.calls.search).toBe(2);
+  });
+});
+
+describe('calls', () => {
+  it('say who calls and take gzip alone', async () => {
+    await (await sourceWith()).findByIsrc(ISRC);
+    expect(spotify.stats.requests).toHaveLength(2);
+    for (const { headersWithoutAuthorization: headers } of spotify.stats.requests) {
+      expect(headers).toMatchObject({
+        'user-agent': 'deadwax',
+        'accept-encoding': 'gzip',
+        accept: 'application/json',
+      });
+    }
+  });
+
+  it('go to Spotify itself, whatever proxy the machine names', async () => {
+    const names = ['HTTP_PROXY', 'http_proxy'];
+    for (const name of names) process.env[name] = 'http://127.0.0.1:9';
+    try {
+      await expect((await sourceWith()).findByIsrc(ISRC)).resolves.toBeNull();
+    } finally {
+      for (const name of names) Reflect.deleteProperty(process.env, name);
+    }
+  });
+});
+
+describe('failures', () => {
+  it.each([500, 502, 503, 504] as const)(
+    'status %p: unavailable, and asked again by the next find',
+    async (status) => {
+      spotify.addTracks(fakeTrack({ isrc: ISRC }));
+      spotify.failNext({ kind: 'status', status, body: 'html' });
+      const source = await sourceWith();
+      expect(await failureOf(source)).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 5 });
+      await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+    },
+  );
+
+  it.each([
+    [{ kind: 'reset' }, 'source-unavailable'],
+    [{ kind: 'reset', when: 'mid-body' }, 'source-unavailable'],
+    [{ kind: 'stall' }, 'source-timeout'],
+    [{ kind: 'drip' }, 'source-timeout'],
+    [{ kind: 'truncated' }, 'source-error'],
+    [{ kind: 'html' }, 'source-error'],
+    [{ kind: 'empty-body' }, 'source-error'],
+    [{ kind: 'error-body' }, 'source-error'],
+    [{ kind: 'huge' }, 'source-error'],
+    [{ kind: 'redirect' }, 'source-error'],
+    [{ kind: 'forbidden' }, 'source-error'],
+  ] as const)('%j: %s, and the next find succeeds', async (fault, slug) => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    spotify.failNext(fault);
+    const source = await sourceWith(slug === 'source-timeout' ? { timeoutMs: 500 } : {});
+    expect(await failureOf(source)).toMatchObject({ slug });
+    await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+    expect(spotify.stats.requests.some(({ path }) => path === '/__elsewhere')).toBe(false);
+  });
+
+  it.each(['json', 'text'] as const)('a lapsed Premium, told as %s, is named', async (as) => {
+    spotify.setPremium(false, as);
+    const error = await failureOf(await sourceWith());
+    expect(error).toBeInstanceOf(SourceError);
+    expect(error.message).toContain('Premium');
+  });
+});

@@ -1,0 +1,171 @@
+/**
+ * What `npm test` runs: private database servers, then Jest with every project, then one line that says how it went.
+ * Arguments go to Jest: `npm test -- --selectProjects unit`, `npm test -- test/e2e/tracks.e2e-spec.ts`.
+ */
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { availableParallelism, constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { ensureBinaries, MissingServerError } from './support/servers/binaries.mjs';
+import { startServers } from './support/servers/servers.mjs';
+
+// A zone that is not UTC and not whole hours off: a time read in the wrong zone is then wrong on every machine.
+const TIME_ZONE = 'America/St_Johns';
+const EXIT_GRACE_MS = 15_000;
+const KILL_GRACE_MS = 5_000;
+
+/**
+ * All that the tests get to see of the outer environment. A list of what may pass, not of what may not: a setting
+ * that the app learns to read next year stays out too, as do proxies.
+ */
+const PASSED_ON =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TERM|COLORTERM|COLUMNS|LINES|LANG|LC_\w+|CI|GITHUB_ACTIONS|FORCE_COLOR|NO_COLOR|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|npm_\w+)$/;
+
+const ENGINES_BY_PROJECT = {
+  unit: [],
+  // These start servers of their own, to see them end.
+  once: [],
+  sqlite: [],
+  mariadb: ['mariadb'],
+  postgres: ['postgres'],
+};
+
+const args = process.argv.slice(2);
+const flags = new Set(args.map((each) => each.split('=')[0]));
+const has = (...names) => names.some((name) => flags.has(name));
+const isWatching = has('--watch', '--watchAll');
+const isAskedOnly = has('--help', '-h', '--version', '-v', '--showConfig', '--listTests', '--clearCache');
+
+let jest = null;
+let servers = null;
+let interruptedBy = null;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt(signal));
+// npm does not always pass on the signal that ends it: without npm nobody waits for this run any more.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event) {
+  setInterval(() => process.ppid !== parent && interrupt('SIGHUP'), 500).unref();
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof MissingServerError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
+
+async function main() {
+  const projects = selectedProjects();
+  if (projects.includes('once') && !isAskedOnly) ensureBinaries(['mariadb', 'postgres']);
+  const engines = isAskedOnly
+    ? []
+    : [...new Set(projects.flatMap((project) => ENGINES_BY_PROJECT[project] ?? []))];
+
+  const startedAt = Date.now();
+  servers = await startServers(engines);
+  if (engines.length > 0) {
+    console.error(`Started ${engines.join(' and ')} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
+  }
+  const { code, tally } = await runJest(
+    Object.fromEntries(
+      engines.map((engine) => [`DEADWAX_TEST_${engine.toUpperCase()}_URL`, servers.servers[engine].url]),
+    ),
+  );
+  await servers.stop();
+  if (interruptedBy) return 128 + constants.signals[interruptedBy];
+  if (tally === null) {
+    if (!isAskedOnly) console.error('Jest ended without a result.');
+    return isAskedOnly ? code : code || 1;
+  }
+
+  const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
+  const duration = ((Date.now() - startedAt) / 1000).toFixed(1);
+  console.log(`\nTests took ${duration} s.\n${tally.passed} passed, ${tally.failed} failed${skipped}`);
+  // Whoever names tests by pattern skips the others on purpose; nothing else may skip.
+  const maySkip = has('-t', '--testNamePattern');
+  return code || (tally.failed > 0 || (tally.skipped > 0 && !maySkip) ? 1 : 0);
+}
+
+function runJest(addresses) {
+  const resolve = createRequire(import.meta.url).resolve;
+  const outer = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name));
+  const defaults = [
+    ...(has('--reporters') ? [] : ['--reporters=default']),
+    `--reporters=${fileURLToPath(new URL('support/tally-reporter.cjs', import.meta.url))}`,
+    ...(has('--maxWorkers', '-w', '--runInBand', '-i')
+      ? []
+      : [`--maxWorkers=${Math.max(2, availableParallelism())}`]),
+    // Last: the option before it would take the first file name for its own.
+    `--config=${fileURLToPath(new URL('../jest.config.js', import.meta.url))}`,
+  ];
+  jest = spawn(process.execPath, [resolve('jest/bin/jest'), ...defaults, ...args], {
+    env: { ...Object.fromEntries(outer), TZ: TIME_ZONE, ...addresses },
+    stdio: [isWatching ? 'inherit' : 'ignore', 'inherit', 'inherit', 'ipc'],
+    // A process group, so that its workers can be ended with it; watching needs the terminal, and so our group.
+    detached: !isWatching,
+  });
+
+  let tally = null;
+  let overdue = null;
+  let isHanging = false;
+  jest.on('message', (message) => {
+    if (message?.type !== 'tally') return;
+    tally = message.tally;
+    if (isWatching) return;
+    overdue = setTimeout(() => {
+      isHanging = true;
+      console.error(
+        `Jest is done but does not exit: a test left something open (find it with --detectOpenHandles).`,
+      );
+      killJest('SIGKILL');
+    }, EXIT_GRACE_MS);
+  });
+  return new Promise((resolve, reject) => {
+    jest.once('error', reject);
+    jest.once('exit', (code) => {
+      clearTimeout(overdue);
+      resolve({ code: isHanging ? 1 : (code ?? 1), tally });
+    });
+  });
+}
+
+function interrupt(signal) {
+  const isRepeated = interruptedBy !== null;
+  interruptedBy ??= signal;
+  // Whatever is still running by then notices by itself that this process is gone: servers, and Jest through its reporter.
+  if (jest === null || isRepeated) process.exit(128 + constants.signals[signal]);
+  killJest(signal);
+  setTimeout(() => killJest('SIGKILL'), KILL_GRACE_MS).unref();
+}
+
+function killJest(signal) {
+  try {
+    if (jest.pid) process.kill(isWatching ? jest.pid : -jest.pid, signal);
+  } catch {
+    // Gone already.
+  }
+}
+
+/** Which projects Jest will run, as far as its arguments tell. */
+function selectedProjects() {
+  const all = Object.keys(ENGINES_BY_PROJECT);
+  const selected = valuesOf('--selectProjects');
+  const ignored = valuesOf('--ignoreProjects');
+  return all.filter((each) => (selected.length === 0 || selected.includes(each)) && !ignored.includes(each));
+}
+
+/** An option of Jest's that takes a list takes everything up to the next option. */
+function valuesOf(option) {
+  const values = [];
+  let isOurs = false;
+  for (const arg of args) {
+    if (arg.startsWith('-')) {
+      const [name, ...value] = arg.split('=');
+      isOurs = name === option;
+      if (isOurs && value.length > 0) values.push(value.join('='));
+    } else if (isOurs) {
+      values.push(arg);
+    }
+  }
+  return values;
+}
