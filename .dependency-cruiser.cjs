@@ -13,7 +13,13 @@ const floors = [
   ['health'],
 ];
 const every = floors.flat();
-const below = (folder) => floors.slice(0, floors.findIndex((floor) => floor.includes(folder))).flat();
+const below = (folder) =>
+  floors
+    .slice(
+      0,
+      floors.findIndex((floor) => floor.includes(folder)),
+    )
+    .flat();
 
 const floorRules = every.map((folder) => ({
   name: `floor-of-${folder}`,
@@ -60,14 +66,24 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: ['\\.(repository|query)\\.ts$', '/entities/', '^src/database/', '\\.module\\.ts$', '^src/health/', '^src/common/(columns|transaction|database-error)\\.ts$'],
+        pathNot: [
+          '\\.(repository|query)\\.ts$',
+          '/entities/',
+          '^src/database/',
+          '\\.module\\.ts$',
+          '^src/health/',
+          '^src/common/(columns|transaction|database-error)\\.ts$',
+        ],
       },
       to: { path: 'node_modules/(typeorm|@nestjs/typeorm|better-sqlite3|mysql2|pg)/' },
     },
     {
       name: 'upstream-http-in-two-files',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/spotify/(spotify-http|spotify-token|spotify\\.module)(\\.spec)?\\.ts$' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/spotify/(spotify-http|spotify-token|spotify\\.module)(\\.spec)?\\.ts$',
+      },
       to: { path: 'node_modules/(axios|@nestjs/axios)/' },
     },
     {
@@ -87,6 +103,9 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

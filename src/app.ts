@@ -1,5 +1,4 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyInstance } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppError } from './common/app-error';
 import { pathOf } from './common/problem';
@@ -15,12 +14,16 @@ import { serveApiDocs } from './openapi';
 export function configureApp(app: NestFastifyApplication): void {
   const logger = app.get(Logger);
   app.useLogger(logger);
-  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const server = app.getHttpAdapter().getInstance();
   logRequests(server, logger);
   const database = app.get(DatabaseConnector);
   server.addHook('onRequest', (request, _reply, done) => {
     const isEarly = database.state !== 'ready' && pathOf(request.url).startsWith('/v1/');
-    done(isEarly ? new AppError('database-unavailable', 'The database is not ready yet.', { retryAfterSeconds: 2 }) : undefined);
+    done(
+      isEarly
+        ? new AppError('database-unavailable', 'The database is not ready yet.', { retryAfterSeconds: 2 })
+        : undefined,
+    );
   });
   serveProblemPages(server);
   serveApiDocs(app);

@@ -17,13 +17,20 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addTag('artists', 'Artists of stored tracks')
     .addTag('auth', 'The caller')
     .addTag('health', 'For probes and people on call')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API token: `deadwax token create`.' }, 'bearer')
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', description: 'An API token: `deadwax token create`.' },
+      'bearer',
+    )
     .build();
   const document = SwaggerModule.createDocument(app, config, {
-    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '').toLowerCase()}_${method}`,
+    operationIdFactory: (controller, method) =>
+      `${controller.replace(/Controller$/, '').toLowerCase()}_${method}`,
   });
   const { $schema: _, ...problem } = z.toJSONSchema(problemView, { io: 'output' });
-  document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problem as never } };
+  document.components = {
+    ...document.components,
+    schemas: { ...document.components?.schemas, Problem: problem as never },
+  };
   return document;
 }
 

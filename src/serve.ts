@@ -34,7 +34,8 @@ export async function serve(): Promise<void> {
 
 /** Ends the process with a message for whoever started it. */
 export function fail(error: unknown): never {
-  const isForeseen = error instanceof SettingsError || error instanceof DatabaseFaultError || isListenError(error);
+  const isForeseen =
+    error instanceof SettingsError || error instanceof DatabaseFaultError || isListenError(error);
   console.error(isForeseen ? (error as Error).message : error);
   process.exit(1);
 }

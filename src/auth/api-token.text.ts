@@ -11,13 +11,20 @@ const FORM = new RegExp(`^${PREFIX}[0-9A-Za-z]{${RANDOM_LENGTH + CHECK_LENGTH}}$
 
 /** A new token's text: prefix, random characters, and a CRC-32 in base 62 over both. */
 export function makeTokenText(): string {
-  const random = Array.from({ length: RANDOM_LENGTH }, () => ALPHABET.charAt(randomInt(ALPHABET.length))).join('');
+  const random = Array.from({ length: RANDOM_LENGTH }, () =>
+    ALPHABET.charAt(randomInt(ALPHABET.length)),
+  ).join('');
   return PREFIX + random + checkOf(PREFIX + random);
 }
 
 /** Whether a text can be a token issued here: typing errors and most fakes fail without a look into the database. */
 export function isTokenText(text: string): boolean {
   return FORM.test(text) && text.endsWith(checkOf(text.slice(0, -CHECK_LENGTH)));
+}
+
+/** Whether a text begins as tokens issued here do: with a wrong checksum it is mistyped or a fake, and nothing else. */
+export function claimsToBeOurs(text: string): boolean {
+  return text.startsWith(PREFIX);
 }
 
 /** What is stored in place of a token. The text is random enough that a plain hash cannot be searched backwards. */

@@ -39,7 +39,11 @@ export class ApiTokensRepository {
 
   /** False where there is no such token, or it is revoked already. */
   async revoke(id: string, revokedAt: Date): Promise<boolean> {
-    const { affected } = await this.dataSource.manager.update(ApiToken, { id, revokedAt: IsNull() }, { revokedAt });
+    const { affected } = await this.dataSource.manager.update(
+      ApiToken,
+      { id, revokedAt: IsNull() },
+      { revokedAt },
+    );
     return (affected ?? 0) > 0;
   }
 

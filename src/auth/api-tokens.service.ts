@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { type Settings, settings } from '../config/settings';
-import { hashToken, hintOf, isTokenText, makeTokenText } from './api-token.text';
+import { type Settings, SettingsError, settings } from '../config/settings';
+import { claimsToBeOurs, hashToken, hintOf, isTokenText, makeTokenText } from './api-token.text';
 import { ApiTokensRepository } from './api-tokens.repository';
 import type { Caller } from './caller';
 import type { ApiToken } from './entities/api-token.entity';
@@ -10,6 +10,8 @@ import { ROLES, type Scope } from './scopes';
 /** The first token has a fixed id: of several processes that start on an empty database, one makes it. */
 const BOOTSTRAP_ID = 'bootstrap';
 const USE_RECORDED_EVERY_MS = 60_000;
+/** A flood of fakes that look like no token of ours costs one query in this time. */
+const FOREIGN_SOUGHT_EVERY_MS = 5_000;
 
 /** Tokens issued here: making, listing, revoking, and telling whose a text is. */
 @Injectable()
@@ -17,6 +19,7 @@ export class ApiTokensService {
   private readonly logger = new Logger(ApiTokensService.name);
   /** Hash of the first token where its text came from the environment and so has no checksum. Never changes once known. */
   private foreignHash: string | null = null;
+  private foreignHashSoughtMs = 0;
 
   constructor(
     private readonly tokens: ApiTokensRepository,
@@ -24,7 +27,11 @@ export class ApiTokensService {
   ) {}
 
   /** A new token and its text, which is not kept. */
-  async create(name: string, scopes: readonly Scope[], expiresAt: Date | null): Promise<{ token: ApiToken; text: string }> {
+  async create(
+    name: string,
+    scopes: readonly Scope[],
+    expiresAt: Date | null,
+  ): Promise<{ token: ApiToken; text: string }> {
     const text = makeTokenText();
     const token = describe(`tok_${randomBytes(12).toString('hex')}`, name, text, scopes, expiresAt);
     if (!(await this.tokens.insert(token))) throw new Error('a new token has the id or text of an old one');
@@ -45,25 +52,35 @@ export class ApiTokensService {
    * Makes sure that somebody can call: without any token in the database, takes `AUTH_BOOTSTRAP_TOKEN` as an admin token,
    * or makes one outside production.
    * @returns the text of a token made now, to be shown this once; else null
+   * @throws SettingsError where the given text could never be accepted
    */
   async ensureFirstToken(): Promise<string | null> {
     const given = this.settings.auth.bootstrapToken;
     if (await this.tokens.hasAny()) return null;
+    if (given !== null && claimsToBeOurs(given) && !isTokenText(given)) {
+      throw new SettingsError([
+        'AUTH_BOOTSTRAP_TOKEN begins as a token of Deadwax does, but has a mistyped character',
+      ]);
+    }
     if (given === null && this.settings.isProduction) {
-      this.logger.warn('there is no API token: set AUTH_BOOTSTRAP_TOKEN, or run "deadwax token create --role admin"');
+      this.logger.warn(
+        'there is no API token: set AUTH_BOOTSTRAP_TOKEN, or run "deadwax token create --role admin"',
+      );
       return null;
     }
     const text = given ?? makeTokenText();
-    const isMine = await this.tokens.insert(describe(BOOTSTRAP_ID, 'first admin token', text, ROLES.admin, null));
+    const isMine = await this.tokens.insert(
+      describe(BOOTSTRAP_ID, 'first admin token', text, ROLES.admin, null),
+    );
     return isMine && given === null ? text : null;
   }
 
   /** Whose a token text is; null where it is malformed, unknown, expired or revoked. A malformed one costs no query. */
   async authenticate(text: string, now: Date): Promise<Caller | null> {
     const hash = hashToken(text);
-    if (!isTokenText(text) && !(await this.isForeign(hash))) return null;
+    if (!isTokenText(text) && (claimsToBeOurs(text) || !(await this.isForeign(hash, now)))) return null;
     const token = await this.tokens.findByHash(hash);
-    if (token === null || token.revokedAt !== null || (token.expiresAt !== null && token.expiresAt <= now)) return null;
+    if (token?.revokedAt !== null || (token.expiresAt !== null && token.expiresAt <= now)) return null;
     if (token.lastUsedAt === null || now.getTime() - token.lastUsedAt.getTime() >= USE_RECORDED_EVERY_MS) {
       await this.tokens.recordUse(token.id, now);
     }
@@ -71,13 +88,22 @@ export class ApiTokensService {
   }
 
   /** Whether it is the hash of the first token, whose text may have been made elsewhere. */
-  private async isForeign(hash: string): Promise<boolean> {
-    this.foreignHash ??= (await this.tokens.findById(BOOTSTRAP_ID))?.tokenHash ?? null;
+  private async isForeign(hash: string, now: Date): Promise<boolean> {
+    if (this.foreignHash === null && now.getTime() - this.foreignHashSoughtMs >= FOREIGN_SOUGHT_EVERY_MS) {
+      this.foreignHashSoughtMs = now.getTime();
+      this.foreignHash = (await this.tokens.findById(BOOTSTRAP_ID))?.tokenHash ?? null;
+    }
     return this.foreignHash !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(this.foreignHash));
   }
 }
 
-function describe(id: string, name: string, text: string, scopes: readonly Scope[], expiresAt: Date | null): ApiToken {
+function describe(
+  id: string,
+  name: string,
+  text: string,
+  scopes: readonly Scope[],
+  expiresAt: Date | null,
+): ApiToken {
   return {
     id,
     name,

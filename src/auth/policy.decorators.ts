@@ -5,7 +5,10 @@ import type { Caller } from './caller';
 import type { Scope } from './scopes';
 
 /** Who may call a handler. A handler without a policy can be called by nobody. */
-export type Policy = { readonly kind: 'public' } | { readonly kind: 'any-token' } | { readonly kind: 'scope'; readonly scope: Scope };
+export type Policy =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'any-token' }
+  | { readonly kind: 'scope'; readonly scope: Scope };
 
 export const POLICY = 'deadwax:policy';
 
@@ -27,6 +30,7 @@ export const RequiresScope = (scope: Scope): MethodDecorator =>
 /** The caller, on handlers that are not public. */
 export const CurrentCaller = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
   const { caller } = context.switchToHttp().getRequest<AuthenticatedRequest>();
-  if (caller === undefined) throw new Error('CurrentCaller on a handler that lets callers in without a token');
+  if (caller === undefined)
+    throw new Error('CurrentCaller on a handler that lets callers in without a token');
   return caller;
 });

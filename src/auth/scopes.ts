@@ -1,5 +1,12 @@
 /** What a token may do. Compared exactly; no scope includes another. */
-export const SCOPES = ['tracks:read', 'tracks:write', 'imports:read', 'imports:write', 'tokens:admin', 'ops:read'] as const;
+export const SCOPES = [
+  'tracks:read',
+  'tracks:write',
+  'imports:read',
+  'imports:write',
+  'tokens:admin',
+  'ops:read',
+] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Names for sets of scopes. */

@@ -14,7 +14,10 @@ export async function withApp<T>(
 ): Promise<T> {
   settings(); // checked before Nest starts, whose error log would add a stack
   // Only faults are logged: standard output is the command's answer, which scripts read.
-  const app = await NestFactory.createApplicationContext(AppModule, { abortOnError: false, logger: ['error', 'fatal'] });
+  const app = await NestFactory.createApplicationContext(AppModule, {
+    abortOnError: false,
+    logger: ['error', 'fatal'],
+  });
   try {
     await app.get(DatabaseConnector).open({ ...options, isPatient: false });
     return await work(app);

@@ -18,19 +18,31 @@ export function addTokenCommands(program: Command): void {
     .requiredOption('--name <name>', 'what it is for', readName)
     .option('--role <role>', `a set of scopes: ${Object.keys(ROLES).join(', ')}`, readRole)
     .option('--scopes <scopes>', `comma-separated: ${SCOPES.join(', ')}`, readScopes)
-    .option('--expires <when>', 'a date (2027-01-31, or with time) or days from now (90d); default: never', readExpiry)
+    .option(
+      '--expires <when>',
+      'a date (2027-01-31, or with time) or days from now (90d); default: never',
+      readExpiry,
+    )
     .option(...JSON_OPTION)
-    .action(async (options: { name: string; role?: Role; scopes?: Scope[]; expires?: Date; json?: true }, command: Command) => {
-      const scopes = options.scopes ?? (options.role === undefined ? undefined : ROLES[options.role]);
-      if (scopes === undefined || (options.scopes !== undefined && options.role !== undefined)) {
-        command.error('error: give either --role or --scopes');
-      }
-      await withApp(async (app) => {
-        const made = await app.get(ApiTokensService).create(options.name, scopes, options.expires ?? null);
-        if (options.json) print({ ...describe(made.token), token: made.text });
-        else console.log(`${made.text}\n\nid ${made.token.id}, scopes ${made.token.scopes.join(' ')}. The text is not kept: store it now.`);
-      });
-    });
+    .action(
+      async (
+        options: { name: string; role?: Role; scopes?: Scope[]; expires?: Date; json?: true },
+        command: Command,
+      ) => {
+        const scopes = options.scopes ?? (options.role === undefined ? undefined : ROLES[options.role]);
+        if (scopes === undefined || (options.scopes !== undefined && options.role !== undefined)) {
+          command.error('error: give either --role or --scopes');
+        }
+        await withApp(async (app) => {
+          const made = await app.get(ApiTokensService).create(options.name, scopes, options.expires ?? null);
+          if (options.json) print({ ...describe(made.token), token: made.text });
+          else
+            console.log(
+              `${made.text}\n\nid ${made.token.id}, scopes ${made.token.scopes.join(' ')}. The text is not kept: store it now.`,
+            );
+        });
+      },
+    );
 
   token
     .command('list')
@@ -76,8 +88,15 @@ function toTable(tokens: readonly TokenLine[]): string[] {
     token.scopes.join(' '),
   ]);
   const table = [['ID', 'NAME', 'HINT', 'STATE', 'LAST USED', 'SCOPES'], ...rows];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd());
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
+  return table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 function stateOf({ revokedAt, expiresAt }: TokenLine, now: Date): string {
@@ -91,26 +110,33 @@ function minutes(moment: Date): string {
 }
 
 function readName(text: string): string {
-  if (text.trim() === '' || text.length > 200) throw new InvalidArgumentError('must have 1 to 200 characters');
+  if (text.trim() === '' || text.length > 200)
+    throw new InvalidArgumentError('must have 1 to 200 characters');
   return text;
 }
 
 function readRole(text: string): Role {
-  if (!Object.hasOwn(ROLES, text)) throw new InvalidArgumentError(`must be one of ${Object.keys(ROLES).join(', ')}`);
+  if (!Object.hasOwn(ROLES, text))
+    throw new InvalidArgumentError(`must be one of ${Object.keys(ROLES).join(', ')}`);
   return text as Role;
 }
 
 function readScopes(text: string): Scope[] {
   const scopes = [...new Set(text.split(',').map((part) => part.trim()))];
   const known: readonly string[] = SCOPES;
-  if (!scopes.every((scope) => known.includes(scope))) throw new InvalidArgumentError(`must be among ${SCOPES.join(', ')}`);
+  if (!scopes.every((scope) => known.includes(scope)))
+    throw new InvalidArgumentError(`must be among ${SCOPES.join(', ')}`);
   return scopes as Scope[];
 }
 
 function readExpiry(text: string): Date {
   const days = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
   const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const when = days === undefined ? new Date(isDate ? text : Number.NaN) : new Date(Date.now() + Number(days) * 86_400_000);
-  if (Number.isNaN(when.getTime()) || when <= new Date()) throw new InvalidArgumentError('must be a date to come, or days as in 90d');
+  const when =
+    days === undefined
+      ? new Date(isDate ? text : Number.NaN)
+      : new Date(Date.now() + Number(days) * 86_400_000);
+  if (Number.isNaN(when.getTime()) || when <= new Date())
+    throw new InvalidArgumentError('must be a date to come, or days as in 90d');
   return when;
 }

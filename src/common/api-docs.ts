@@ -20,8 +20,17 @@ export const problemView = z
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457).' });
 
-const OF_EVERY_CALL = ['invalid-request', 'not-acceptable', 'internal', 'shutting-down'] as const satisfies ProblemSlug[];
-const OF_AUTHENTICATED_CALLS = ['unauthenticated', 'insufficient-scope', 'database-unavailable'] as const satisfies ProblemSlug[];
+const OF_EVERY_CALL = [
+  'invalid-request',
+  'not-acceptable',
+  'internal',
+  'shutting-down',
+] as const satisfies ProblemSlug[];
+const OF_AUTHENTICATED_CALLS = [
+  'unauthenticated',
+  'insufficient-scope',
+  'database-unavailable',
+] as const satisfies ProblemSlug[];
 const OF_CALLS_WITH_BODY = ['payload-too-large', 'unsupported-media-type'] as const satisfies ProblemSlug[];
 
 /** Documents the problems of an authenticated call: its own, and those that every such call can have. */
@@ -63,11 +72,17 @@ function documentProblems(slugs: readonly ProblemSlug[]): MethodDecorator {
 }
 
 function headersOf(status: number): Record<string, { description: string; schema: { type: string } }> {
-  const requestId = { 'X-Request-Id': { description: 'Names the call in the log.', schema: { type: 'string' } } };
+  const requestId = {
+    'X-Request-Id': { description: 'Names the call in the log.', schema: { type: 'string' } },
+  };
   if (status === 401 || status === 403) {
-    return { ...requestId, 'WWW-Authenticate': { description: 'What is missing (RFC 6750).', schema: { type: 'string' } } };
+    return {
+      ...requestId,
+      'WWW-Authenticate': { description: 'What is missing (RFC 6750).', schema: { type: 'string' } },
+    };
   }
-  if (status === 503) return { ...requestId, 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } };
+  if (status === 503)
+    return { ...requestId, 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } };
   return requestId;
 }
 

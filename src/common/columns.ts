@@ -23,7 +23,7 @@ export function JsonColumn(name: string, options: ColumnOptions = {}): PropertyD
 }
 
 const epochMs: ValueTransformer = {
-  to: (value: Date | null | undefined) => (value == null ? value : value.getTime()),
+  to: (value: Date | null | undefined) => value?.getTime() ?? value,
   from: (value: number | string | null) => (value === null ? null : new Date(Number(value))),
 };
 

@@ -4,7 +4,17 @@ import { QueryFailedError } from 'typeorm';
 type DatabaseVerdict = 'retry' | 'duplicate' | 'unavailable' | 'unknown';
 
 /** Deadlock, lock wait timeout, serialization failure, conflict of a cluster's certification, busy file. */
-const RETRY = new Set(['1213', '1205', '1020', '40001', '40P01', '55P03', 'SQLITE_BUSY', 'SQLITE_BUSY_SNAPSHOT', 'SQLITE_LOCKED']);
+const RETRY = new Set([
+  '1213',
+  '1205',
+  '1020',
+  '40001',
+  '40P01',
+  '55P03',
+  'SQLITE_BUSY',
+  'SQLITE_BUSY_SNAPSHOT',
+  'SQLITE_LOCKED',
+]);
 
 const DUPLICATE = new Set(['1062', '23505', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE']);
 
@@ -29,7 +39,8 @@ interface DriverError {
 
 /** Reads the driver's error behind any thrown value. The numbers are those of MySQL/MariaDB, five characters PostgreSQL's. */
 export function judgeDatabaseError(error: unknown): DatabaseVerdict {
-  const driverError = (error instanceof QueryFailedError ? error.driverError : error) as DriverError | null | undefined;
+  const driverError = (error instanceof QueryFailedError ? error.driverError : error) as
+    DriverError | null | undefined;
   if (typeof driverError !== 'object' || driverError === null) return 'unknown';
   const codes = [driverError.errno, driverError.code].map(String);
   const has = (set: ReadonlySet<string>) => codes.some((code) => set.has(code));
@@ -38,6 +49,7 @@ export function judgeDatabaseError(error: unknown): DatabaseVerdict {
   if (has(UNAVAILABLE) || codes.some((code) => /^08\w{3}$/.test(code))) return 'unavailable';
   if (UNAVAILABLE_TEXT.test(String(driverError.message))) return 'unavailable';
   // Node tries each address of a host and reports the failures together.
-  if (Array.isArray(driverError.errors) && driverError.errors.length > 0) return judgeDatabaseError(driverError.errors[0]);
+  if (Array.isArray(driverError.errors) && driverError.errors.length > 0)
+    return judgeDatabaseError(driverError.errors[0]);
   return 'unknown';
 }

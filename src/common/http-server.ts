@@ -41,7 +41,10 @@ export function createHttpAdapter(): FastifyAdapter {
     },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const problem = describeProblem(toAppError(error), request);
-      void reply.status(problem.status).headers({ ...problem.headers, 'x-request-id': request.id }).send(problem.body);
+      void reply
+        .status(problem.status)
+        .headers({ ...problem.headers, 'x-request-id': request.id })
+        .send(problem.body);
     },
     clientErrorHandler: answerBrokenRequest,
   });
@@ -64,7 +67,11 @@ export function createHttpAdapter(): FastifyAdapter {
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     if (isClosing) reply.header('connection', 'close');
-    done(isClosing ? new AppError('shutting-down', 'This replica is stopping. Send the call again.') : findRefusal(request, allowedMethods));
+    done(
+      isClosing
+        ? new AppError('shutting-down', 'This replica is stopping. Send the call again.')
+        : findRefusal(request, allowedMethods),
+    );
   });
   server.addHook('onSend', answerConditionally);
   return adapter;
@@ -75,7 +82,8 @@ function readJsonBodies(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.removeContentTypeParser('application/json');
   server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+    const charset =
+      /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
     if (!/^utf-?8$/i.test(charset)) {
       done(new AppError('unsupported-media-type', 'The body must be JSON in UTF-8.'));
     } else if (body === '') {
@@ -102,7 +110,10 @@ function trackRoutes(server: FastifyInstance): (path: string) => string[] {
   return (path) => [...((router.find('GET', path)?.store as Set<string> | undefined) ?? [])].sort();
 }
 
-function findRefusal(request: FastifyRequest, allowedMethods: (path: string) => string[]): AppError | undefined {
+function findRefusal(
+  request: FastifyRequest,
+  allowedMethods: (path: string) => string[],
+): AppError | undefined {
   if (request.url.length > URL_LIMIT_CHARACTERS) {
     return new AppError('uri-too-long', 'The path and query of the request are longer than 8 KiB.');
   }
@@ -131,12 +142,20 @@ function answerConditionally(
   done: (error: Error | null, payload?: unknown) => void,
 ): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (!isRead || reply.statusCode !== 200 || typeof payload !== 'string' || !CONDITIONAL_PATHS.test(pathOf(request.url))) {
+  if (
+    !isRead ||
+    reply.statusCode !== 200 ||
+    typeof payload !== 'string' ||
+    !CONDITIONAL_PATHS.test(pathOf(request.url))
+  ) {
     done(null, payload);
     return;
   }
   const etag = `"${createHash('sha1').update(payload).digest('base64url')}"`;
-  reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'Accept, Authorization');
+  reply
+    .header('etag', etag)
+    .header('cache-control', 'private, no-cache')
+    .header('vary', 'Accept, Authorization');
   const noneMatch = request.headers['if-none-match']?.trim();
   if (noneMatch !== undefined && fresh({ 'if-none-match': noneMatch }, { etag })) {
     reply.status(304).removeHeader('content-type').removeHeader('content-length');
@@ -161,7 +180,12 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
   const id = requestIdOf({ headers: {} });
   const { status, headers, body } = describeProblem(refusal, { id, url: '' });
   const text = JSON.stringify(body);
-  const lines = Object.entries({ ...headers, 'x-request-id': id, 'content-length': Buffer.byteLength(text), connection: 'close' });
+  const lines = Object.entries({
+    ...headers,
+    'x-request-id': id,
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+  });
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${text}`,
   );

@@ -27,7 +27,8 @@ export class InputPipe extends StandardSchemaValidationPipe {
 
 function toFaults(issue: z.core.$ZodIssue): FieldFault[] {
   const field = issue.path.map(String).join('.').slice(0, 200);
-  if (issue.code !== 'unrecognized_keys') return [{ field: field === '' ? '(input)' : field, message: issue.message }];
+  if (issue.code !== 'unrecognized_keys')
+    return [{ field: field === '' ? '(input)' : field, message: issue.message }];
   return issue.keys.map((key) => ({
     field: (field === '' ? key : `${field}.${key}`).slice(0, 200),
     message: 'is not a field of this call',

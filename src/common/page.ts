@@ -10,14 +10,22 @@ const CHECK_LENGTH = 16;
 /** The query parameters of every list. */
 export const pageQuery = {
   limit: z
-    .custom<string>((text) => typeof text === 'string' && /^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_LIMIT, {
-      error: `must be a whole number from 1 to ${MAX_LIMIT}`,
-    })
+    .custom<string>(
+      (text) => typeof text === 'string' && /^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_LIMIT,
+      {
+        error: `must be a whole number from 1 to ${MAX_LIMIT}`,
+      },
+    )
     .transform(Number)
     .default(DEFAULT_LIMIT)
     .describe('How many items at most.')
     .meta({ type: 'integer', minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
-  cursor: z.string().min(1, 'must not be empty').max(4000, 'is not a cursor of this list').optional().describe('Where to go on: `nextCursor` of the page before.'),
+  cursor: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(4000, 'is not a cursor of this list')
+    .optional()
+    .describe('Where to go on: `nextCursor` of the page before.'),
 };
 
 /** Query of calls that take none: an unknown parameter is named, not ignored. */

@@ -84,12 +84,14 @@ export const PROBLEMS = {
   'unsupported-media-type': {
     status: 415,
     title: 'Unsupported media type',
-    explanation: 'The body has a `Content-Type` that this path does not read. JSON calls need `application/json` in UTF-8.',
+    explanation:
+      'The body has a `Content-Type` that this path does not read. JSON calls need `application/json` in UTF-8.',
   },
   'idempotency-key-reused': {
     status: 422,
     title: 'Idempotency key reused',
-    explanation: 'The `Idempotency-Key` was already used for a call with another body. Use a new key for a new call.',
+    explanation:
+      'The `Idempotency-Key` was already used for a call with another body. Use a new key for a new call.',
   },
   'rate-limited': {
     status: 429,
@@ -121,12 +123,14 @@ export const PROBLEMS = {
   'database-unavailable': {
     status: 503,
     title: 'The database is not available',
-    explanation: 'The database does not answer at the moment. Nothing was stored. Try again after `Retry-After` seconds.',
+    explanation:
+      'The database does not answer at the moment. Nothing was stored. Try again after `Retry-After` seconds.',
   },
   'shutting-down': {
     status: 503,
     title: 'Shutting down',
-    explanation: 'This replica is stopping and takes no new calls. Send the call again: another replica takes it.',
+    explanation:
+      'This replica is stopping and takes no new calls. Send the call again: another replica takes it.',
   },
   'source-timeout': {
     status: 504,

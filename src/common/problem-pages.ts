@@ -26,15 +26,22 @@ function headers(): Record<string, string> {
 
 function indexPage(): string {
   const entries = Object.entries(PROBLEMS).map(
-    ([slug, { status, title }]) => `<dt><a href="/problems/${slug}"><code>${slug}</code></a></dt><dd>${status} ${title}</dd>`,
+    ([slug, { status, title }]) =>
+      `<dt><a href="/problems/${slug}"><code>${slug}</code></a></dt><dd>${status} ${title}</dd>`,
   );
-  return page('Problems', `<p>Every error answer of Deadwax (RFC 9457) has one of these types.</p><dl>${entries.join('')}</dl>`);
+  return page(
+    'Problems',
+    `<p>Every error answer of Deadwax (RFC 9457) has one of these types.</p><dl>${entries.join('')}</dl>`,
+  );
 }
 
 function problemPage(slug: ProblemSlug): string {
   const { status, title, explanation } = PROBLEMS[slug];
   const text = explanation.replace(/`([^`<]+)`/g, '<code>$1</code>').replace('<slug>', '&lt;slug&gt;');
-  return page(title, `<p><code>${slug}</code>, status ${status}</p><p>${text}</p><p><a href="/problems">All problems</a></p>`);
+  return page(
+    title,
+    `<p><code>${slug}</code>, status ${status}</p><p>${text}</p><p><a href="/problems">All problems</a></p>`,
+  );
 }
 
 function page(title: string, body: string): string {

@@ -14,7 +14,8 @@ export class ProblemFilter implements ExceptionFilter {
     const error = toAppError(thrown);
     const { status } = PROBLEMS[error.slug];
     if (error.slug === 'internal') this.logger.error({ err: error.cause ?? error }, 'unexpected failure');
-    else if (status >= 500) this.logger.warn({ slug: error.slug, cause: describeCause(error.cause) }, error.message);
+    else if (status >= 500)
+      this.logger.warn({ slug: error.slug, cause: describeCause(error.cause) }, error.message);
     if (reply.sent) return;
     const problem = describeProblem(error, request);
     void reply.status(problem.status).headers(problem.headers).send(problem.body);

@@ -49,7 +49,8 @@ export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
   const slug = status === undefined ? undefined : SLUG_BY_STATUS[status];
-  if (slug !== undefined) return new AppError(slug, DETAILS[slug] ?? PROBLEMS[slug].explanation, { cause: error });
+  if (slug !== undefined)
+    return new AppError(slug, DETAILS[slug] ?? PROBLEMS[slug].explanation, { cause: error });
   if (['unavailable', 'retry'].includes(judgeDatabaseError(error))) {
     return new AppError('database-unavailable', 'The database does not answer at the moment.', {
       retryAfterSeconds: DATABASE_RETRY_AFTER_SECONDS,
@@ -81,7 +82,9 @@ export function describeProblem(
       'content-type': PROBLEM_MEDIA_TYPE,
       'cache-control': 'no-store',
       ...error.headers,
-      ...(error.retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))) }),
+      ...(error.retryAfterSeconds === undefined
+        ? {}
+        : { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))) }),
     },
     body: {
       type: `/problems/${error.slug}`,

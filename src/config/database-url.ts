@@ -37,7 +37,8 @@ export function parseDatabaseUrl(text: string): { address: DatabaseAddress } | {
   const database = decode(url.pathname.slice(1));
   const user = decode(url.username);
   const password = decode(url.password);
-  if (!url.hostname || !database || database.includes('/') || !user || password === null) return { fault: FORM };
+  if (!url.hostname || !database || database.includes('/') || !user || password === null)
+    return { fault: FORM };
 
   const tls = parseTls(url.searchParams);
   if ('fault' in tls) return tls;

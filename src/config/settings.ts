@@ -56,7 +56,10 @@ const baseUrl = (rule: string) =>
     .refine((text) => {
       if (!URL.canParse(text)) return false;
       const url = new URL(text);
-      return ['http:', 'https:'].includes(url.protocol) && url.search + url.hash + url.username + url.password === '';
+      return (
+        ['http:', 'https:'].includes(url.protocol) &&
+        url.search + url.hash + url.username + url.password === ''
+      );
     }, rule)
     .transform((text) => text.replace(/\/+$/, ''));
 
@@ -64,7 +67,10 @@ const baseUrl = (rule: string) =>
 const environment = z.object({
   NODE_ENV: z.string().optional(),
   PORT: wholeNumber(0, 65_535, 'must be a whole number from 0 to 65535').default(3000),
-  HOST: z.string().regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'must be a host name or an IP address').default('127.0.0.1'),
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'must be a host name or an IP address')
+    .default('127.0.0.1'),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   DATABASE_URL: z
     .string()
@@ -78,20 +84,42 @@ const environment = z.object({
       return parsed.address;
     }),
   DATABASE_MIGRATE: z.enum(['true', 'false'], { error: 'must be true or false' }).default('true'),
-  SPOTIFY_CLIENT_ID: z.string().regex(/^[\x21-\x39\x3b-\x7e]{1,200}$/, 'must be printable ASCII without space or colon').optional(),
-  SPOTIFY_CLIENT_SECRET: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be printable ASCII without space').optional(),
-  SPOTIFY_API_URL: baseUrl('must be an http or https address without query or credentials').default('https://api.spotify.com/v1'),
-  SPOTIFY_ACCOUNTS_URL: baseUrl('must be an http or https address without query or credentials').default('https://accounts.spotify.com'),
+  SPOTIFY_CLIENT_ID: z
+    .string()
+    .regex(/^[\x21-\x39\x3b-\x7e]{1,200}$/, 'must be printable ASCII without space or colon')
+    .optional(),
+  SPOTIFY_CLIENT_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be printable ASCII without space')
+    .optional(),
+  SPOTIFY_API_URL: baseUrl('must be an http or https address without query or credentials').default(
+    'https://api.spotify.com/v1',
+  ),
+  SPOTIFY_ACCOUNTS_URL: baseUrl('must be an http or https address without query or credentials').default(
+    'https://accounts.spotify.com',
+  ),
   SPOTIFY_MARKETS: z
     .string()
     .default('')
-    .transform((text) => text.split(',').map((part) => part.trim().toUpperCase()).filter((part) => part !== ''))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim().toUpperCase())
+        .filter((part) => part !== ''),
+    )
     .refine(
-      (markets) => markets.length <= 20 && markets.every((market) => /^[A-Z]{2}$/.test(market)) && new Set(markets).size === markets.length,
+      (markets) =>
+        markets.length <= 20 &&
+        markets.every((market) => /^[A-Z]{2}$/.test(market)) &&
+        new Set(markets).size === markets.length,
       'must be ISO 3166-1 alpha-2 country codes, separated by commas, each once, at most 20',
     ),
   SPOTIFY_MAX_PAGES: wholeNumber(1, 100, 'must be a whole number from 1 to 100').default(10),
-  SPOTIFY_TIMEOUT_MS: wholeNumber(100, 120_000, 'must be a whole number from 100 to 120000 (milliseconds)').default(10_000),
+  SPOTIFY_TIMEOUT_MS: wholeNumber(
+    100,
+    120_000,
+    'must be a whole number from 100 to 120000 (milliseconds)',
+  ).default(10_000),
   AUTH_BOOTSTRAP_TOKEN: z
     .string()
     .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 characters of printable ASCII without space')
@@ -99,14 +127,24 @@ const environment = z.object({
 });
 
 /** Only these are repeated in an error message; whatever else is wrong could be a secret pasted into the wrong place. */
-const SHOWABLE = new Set(['PORT', 'HOST', 'LOG_LEVEL', 'DATABASE_MIGRATE', 'SPOTIFY_MARKETS', 'SPOTIFY_MAX_PAGES', 'SPOTIFY_TIMEOUT_MS']);
+const SHOWABLE = new Set([
+  'PORT',
+  'HOST',
+  'LOG_LEVEL',
+  'DATABASE_MIGRATE',
+  'SPOTIFY_MARKETS',
+  'SPOTIFY_MAX_PAGES',
+  'SPOTIFY_TIMEOUT_MS',
+]);
 
 /**
  * Checks the environment and turns it into settings. An empty variable counts as unset.
  * @throws SettingsError naming every fault at once
  */
 export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const parsed = environment.safeParse(given);
   const faults = [
     ...(parsed.error?.issues ?? []).map(({ path, message }) => {
@@ -150,7 +188,9 @@ function credentialFaults(given: Readonly<Record<string, string | undefined>>): 
     return [`${missing.join()} is missing: the client id and the client secret go together`];
   }
   if (missing.length === 2 && given['NODE_ENV'] === 'production') {
-    return ['SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are missing: the sample catalogue does not serve in production'];
+    return [
+      'SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are missing: the sample catalogue does not serve in production',
+    ];
   }
   return [];
 }

@@ -48,7 +48,8 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
   }
   const { host, port, user: username, password, database, tls } = address;
   const server = { ...COMMON, host, port, username, password, database };
-  const certificate = tls === null ? {} : { ssl: { rejectUnauthorized: true, ...(tls.ca === null ? {} : { ca: tls.ca }) } };
+  const certificate =
+    tls === null ? {} : { ssl: { rejectUnauthorized: true, ...(tls.ca === null ? {} : { ca: tls.ca }) } };
   if (address.engine === 'postgres') {
     return {
       ...server,
@@ -75,6 +76,11 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
   };
 }
 
+const SESSION = [
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`,
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', // a variable by different names on MySQL and MariaDB
+];
+
 /**
  * mysql2, with every new connection put into the session that the schema relies on: strict mode (an overlong value is an
  * error, not cut), UTC, and READ COMMITTED (no gap locks, so that upserts of neighbours do not deadlock).
@@ -84,13 +90,11 @@ const mysqlWithSession: typeof mysql = {
   createPool: (options: mysql.PoolOptions | string) => {
     const pool = mysql.createPool(options as mysql.PoolOptions);
     pool.on('connection', (connection) => {
-      connection.query(
-        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', " +
-          `innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}, transaction_isolation = 'READ-COMMITTED'`,
-        (error) => {
-          if (error !== null) connection.destroy();
-        },
-      );
+      for (const statement of SESSION) {
+        connection.query(statement, (error) => {
+          if (error !== null) connection.destroy(); // its user-to-be gets an error rather than another session's rules
+        });
+      }
     });
     return pool;
   },
@@ -105,5 +109,6 @@ export function createDataSource(options: DataSourceOptions): DataSource {
 
 /** Makes the folder of an SQLite file, readable to this user alone: the file holds token hashes. */
 export function prepareFolder(address: DatabaseAddress): void {
-  if (address.engine === 'sqlite' && address.path !== ':memory:') mkdirSync(dirname(address.path), { recursive: true, mode: 0o700 });
+  if (address.engine === 'sqlite' && address.path !== ':memory:')
+    mkdirSync(dirname(address.path), { recursive: true, mode: 0o700 });
 }

@@ -43,7 +43,10 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
    * Resolves once the database answers and its schema is current; the same promise for every caller.
    * @throws DatabaseFaultError where the database can be reached but not used
    */
-  open({ isPatient = true, shouldMigrate = this.settings.database.shouldMigrate }: OpenOptions = {}): Promise<void> {
+  open({
+    isPatient = true,
+    shouldMigrate = this.settings.database.shouldMigrate,
+  }: OpenOptions = {}): Promise<void> {
     this.opening ??= this.connectAndMigrate(isPatient, shouldMigrate).catch((error: unknown) => {
       this.currentState = 'failed';
       throw error;
@@ -92,10 +95,17 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
         if (isTold) this.logger.log('the database answers');
         return;
       } catch (error) {
-        const isWorthWaiting = isPatient && judgeDatabaseError(error) === 'unavailable' && this.settings.database.engine !== 'sqlite';
-        if (!isWorthWaiting) throw new DatabaseFaultError(`The database (${this.describe()}) cannot be used: ${messageOf(error)}`);
+        const isWorthWaiting =
+          isPatient &&
+          judgeDatabaseError(error) === 'unavailable' &&
+          this.settings.database.engine !== 'sqlite';
+        if (!isWorthWaiting)
+          throw new DatabaseFaultError(
+            `The database (${this.describe()}) cannot be used: ${messageOf(error)}`,
+          );
         if (this.isStopping) return;
-        if (!isTold) this.logger.warn(`${what} (${this.describe()}: ${messageOf(error)}); trying again every second`);
+        if (!isTold)
+          this.logger.warn(`${what} (${this.describe()}: ${messageOf(error)}); trying again every second`);
         isTold = true;
         await sleep(RETRY_MS);
       }
@@ -104,7 +114,9 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
 
   private describe(): string {
     const { database } = this.settings;
-    return database.engine === 'sqlite' ? `sqlite file ${database.path}` : `${database.engine} at ${database.host}:${database.port}`;
+    return database.engine === 'sqlite'
+      ? `sqlite file ${database.path}`
+      : `${database.engine} at ${database.host}:${database.port}`;
   }
 }
 

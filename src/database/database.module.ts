@@ -12,8 +12,14 @@ import { DatabaseHealth } from './database.health';
     TypeOrmModule.forRootAsync({
       inject: [settings.KEY],
       // Connecting is the connector's work: the app must listen, and say that it is not ready, while it waits.
-      useFactory: ({ database }: Settings) => ({ ...toDataSourceOptions(database), manualInitialization: true }),
-      dataSourceFactory: (options) => Promise.resolve(createDataSource(options as ReturnType<typeof toDataSourceOptions>)),
+      useFactory: ({ database }: Settings) => ({
+        ...toDataSourceOptions(database),
+        manualInitialization: true,
+      }),
+      dataSourceFactory: (options) => {
+        if (options === undefined) throw new Error('TypeORM was given no options');
+        return Promise.resolve(createDataSource(options));
+      },
     }),
   ],
   providers: [DatabaseConnector, DatabaseHealth],

@@ -24,7 +24,9 @@ export async function pendingMigrations(dataSource: DataSource): Promise<string[
     const done = (await runner.hasTable(table))
       ? ((await runner.query(`SELECT name FROM ${table}`)) as { name: string }[]).map(({ name }) => name)
       : [];
-    return dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name).filter((name) => !done.includes(name));
+    return dataSource.migrations
+      .map(({ name, constructor }) => name ?? constructor.name)
+      .filter((name) => !done.includes(name));
   } finally {
     await runner.release();
   }

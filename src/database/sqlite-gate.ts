@@ -90,7 +90,9 @@ export function installSqliteGate(dataSource: DataSource): void {
       }
     }
 
-    override async startTransaction(isolationLevel?: Parameters<BetterSqlite3QueryRunner['startTransaction']>[0]): Promise<void> {
+    override async startTransaction(
+      isolationLevel?: Parameters<BetterSqlite3QueryRunner['startTransaction']>[0],
+    ): Promise<void> {
       if (this.isHolding) {
         await super.startTransaction(isolationLevel);
         return;

@@ -10,7 +10,9 @@ import { DatabaseHealth } from '../database/database.health';
 import { fullHealthView, statusView } from './health.view';
 import { ServiceHealth } from './service.health';
 
-type Status = { status: 'ok' | 'error' };
+interface Status {
+  readonly status: 'ok' | 'error';
+}
 
 @ApiTags('health')
 @Controller('health')
@@ -38,7 +40,10 @@ export class HealthController {
   @ApiOperation({ summary: 'Should it get traffic? Database, migrations, not shutting down' })
   @ApiOkResponse({ standardSchema: statusView })
   @ApiResponse({ status: 503, standardSchema: statusView, description: 'Not now.' })
-  async ready(@Query({ schema: noQuery }) _query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<Status> {
+  async ready(
+    @Query({ schema: noQuery }) _query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Status> {
     const { status } = await this.examine(() => this.database.check());
     return answer(reply, status === 'ok' || status === 'degraded');
   }
@@ -49,7 +54,10 @@ export class HealthController {
   @ApiOperation({ summary: 'Has it started? The database was reached and its schema is current' })
   @ApiOkResponse({ standardSchema: statusView })
   @ApiResponse({ status: 503, standardSchema: statusView, description: 'Not yet.' })
-  startup(@Query({ schema: noQuery }) _query: object, @Res({ passthrough: true }) reply: FastifyReply): Status {
+  startup(
+    @Query({ schema: noQuery }) _query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Status {
     return answer(reply, this.connector.state === 'ready');
   }
 
@@ -60,8 +68,15 @@ export class HealthController {
   @ApiOkResponse({ standardSchema: fullHealthView })
   @ApiResponse({ status: 503, standardSchema: fullHealthView, description: 'A part is down.' })
   @ApiProblems()
-  async full(@Query({ schema: noQuery }) _query: object, @Res({ passthrough: true }) reply: FastifyReply): Promise<HealthCheckResult> {
-    const result = await this.examine(() => this.database.check(), () => this.service.checkSource(), () => this.service.checkProcess());
+  async full(
+    @Query({ schema: noQuery }) _query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<HealthCheckResult> {
+    const result = await this.examine(
+      () => this.database.check(),
+      () => this.service.checkSource(),
+      () => this.service.checkProcess(),
+    );
     void reply.status(result.status === 'ok' || result.status === 'degraded' ? 200 : 503);
     return result;
   }

@@ -4,7 +4,13 @@ import { currentCall } from '../common/request-identity';
 import { type Settings, settings } from '../config/settings';
 
 /** Nest's own account of its start: one line a module and a route, of no use to whoever runs the service. */
-const FRAMEWORK_CONTEXTS = new Set(['InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestFactory', 'NestApplication']);
+const FRAMEWORK_CONTEXTS = new Set([
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestFactory',
+  'NestApplication',
+]);
 
 /**
  * Structured logs: one JSON line an event on standard output, readable text on a terminal. Every line written while a
@@ -20,16 +26,22 @@ export const LoggingModule = LoggerModule.forRootAsync({
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label: string) => ({ level: label }) },
-      redact: { paths: ['req.headers', '*.authorization', '*.Authorization', '*.clientSecret', '*.password'], remove: true },
+      redact: {
+        paths: ['req.headers', '*.authorization', '*.Authorization', '*.clientSecret', '*.password'],
+        remove: true,
+      },
       hooks: {
         logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn, level: number): void {
-          const { context } = args[0] as unknown as { context?: string };
-          const isChatter = level === this.levels.values['info'] && context !== undefined && FRAMEWORK_CONTEXTS.has(context);
+          const { context } = args[0] as { context?: string };
+          const isChatter =
+            level === this.levels.values['info'] && context !== undefined && FRAMEWORK_CONTEXTS.has(context);
           if (!isChatter) method.apply(this, args);
         },
       },
       mixin: () => currentCall.getStore() ?? {},
-      ...(process.stdout.isTTY ? { transport: { target: 'pino-pretty', options: { singleLine: true, ignore: 'hostname,pid' } } } : {}),
+      ...(process.stdout.isTTY
+        ? { transport: { target: 'pino-pretty', options: { singleLine: true, ignore: 'hostname,pid' } } }
+        : {}),
     },
   }),
 });

@@ -4,11 +4,28 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiProblems } from '../common/api-docs';
 import { linkNext, noQuery } from '../common/page';
-import { artistPageView, artistView, toArtistPageView, toArtistView, toTrackPageView, trackPageView } from './dto/lists.view';
-import { artistId, type ListArtistsQuery, listArtistsQuery, type ListQuery, listQuery } from './dto/track.input';
+import {
+  artistPageView,
+  artistView,
+  toArtistPageView,
+  toArtistView,
+  toTrackPageView,
+  trackPageView,
+} from './dto/lists.view';
+import {
+  artistId,
+  type ListArtistsQuery,
+  listArtistsQuery,
+  type ListQuery,
+  listQuery,
+} from './dto/track.input';
 import { TracksService } from './tracks.service';
 
-const ID_PARAMETER = { name: 'id', description: "The artist's id at the source.", schema: { type: 'string', minLength: 1, maxLength: 64 } } as const;
+const ID_PARAMETER = {
+  name: 'id',
+  description: "The artist's id at the source.",
+  schema: { type: 'string', minLength: 1, maxLength: 64 },
+} as const;
 
 @ApiTags('artists')
 @Controller('v1/artists')
@@ -17,8 +34,14 @@ export class ArtistsController {
 
   @Get()
   @RequiresScope('tracks:read')
-  @ApiOperation({ summary: 'List artists: exact name first, then names that begin with the query, then the rest; then by name, id' })
-  @ApiOkResponse({ standardSchema: artistPageView, headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } } })
+  @ApiOperation({
+    summary:
+      'List artists: exact name first, then names that begin with the query, then the rest; then by name, id',
+  })
+  @ApiOkResponse({
+    standardSchema: artistPageView,
+    headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } },
+  })
   @ApiProblems()
   async list(
     @Query({ schema: listArtistsQuery }) { name, limit, cursor }: ListArtistsQuery,
@@ -34,7 +57,10 @@ export class ArtistsController {
   @RequiresScope('tracks:read')
   @ApiParam(ID_PARAMETER)
   @ApiOperation({ summary: 'An artist of stored tracks' })
-  @ApiOkResponse({ standardSchema: artistView, headers: { ETag: { description: 'For If-None-Match.', schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    standardSchema: artistView,
+    headers: { ETag: { description: 'For If-None-Match.', schema: { type: 'string' } } },
+  })
   @ApiProblems('not-found')
   async show(@Param('id', { schema: artistId }) id: string, @Query({ schema: noQuery }) _query: object) {
     return toArtistView(await this.tracks.getArtist(id));
@@ -44,7 +70,10 @@ export class ArtistsController {
   @RequiresScope('tracks:read')
   @ApiParam(ID_PARAMETER)
   @ApiOperation({ summary: "An artist's stored tracks, the most popular first" })
-  @ApiOkResponse({ standardSchema: trackPageView, headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    standardSchema: trackPageView,
+    headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } },
+  })
   @ApiProblems('not-found')
   async listTracks(
     @Param('id', { schema: artistId }) id: string,

@@ -45,17 +45,36 @@ export class CatalogueSearchRepository {
   /** Stored tracks by popularity descending (not told: last), then ISRC. */
   async listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<StoredTrack>> {
     const list = `tracks ${JSON.stringify([filter.artist?.normalised, filter.title?.normalised, filter.isrcPrefix])}`;
-    const query = this.dataSource.createQueryBuilder(Track, 'track').select('track.sort_rank', 'rank').addSelect('track.isrc', 'isrc');
+    const query = this.dataSource
+      .createQueryBuilder(Track, 'track')
+      .select('track.sort_rank', 'rank')
+      .addSelect('track.isrc', 'isrc');
     if (filter.isrcPrefix !== null) {
       const bounds = { prefix: filter.isrcPrefix, prefixEnd: filter.isrcPrefix + AFTER_ANY_ISRC_CHARACTER };
       query.andWhere('track.isrc >= :prefix AND track.isrc < :prefixEnd', bounds);
     }
     if (filter.title !== null) {
-      this.addNameSearch(query, filter.title, { gramTable: TrackGram, gramOwner: 'isrc', owner: 'track.isrc', name: 'track.title_norm', prefix: 't' });
+      this.addNameSearch(query, filter.title, {
+        gramTable: TrackGram,
+        gramOwner: 'isrc',
+        owner: 'track.isrc',
+        name: 'track.title_norm',
+        prefix: 't',
+      });
     }
     if (filter.artist !== null) {
-      const credited = query.subQuery().select('credit.isrc').from(TrackArtist, 'credit').innerJoin(Artist, 'artist', 'artist.id = credit.artist_id');
-      this.addNameSearch(credited, filter.artist, { gramTable: ArtistGram, gramOwner: 'artist_id', owner: 'artist.id', name: 'artist.name_norm', prefix: 'a' });
+      const credited = query
+        .subQuery()
+        .select('credit.isrc')
+        .from(TrackArtist, 'credit')
+        .innerJoin(Artist, 'artist', 'artist.id = credit.artist_id');
+      this.addNameSearch(credited, filter.artist, {
+        gramTable: ArtistGram,
+        gramOwner: 'artist_id',
+        owner: 'artist.id',
+        name: 'artist.name_norm',
+        prefix: 'a',
+      });
       query.andWhere(`track.isrc IN ${credited.getQuery()}`).setParameters(credited.getParameters());
     }
     return this.pageOfTracks(query, 'track', list, page);
@@ -74,7 +93,10 @@ export class CatalogueSearchRepository {
   /** Artists: exact name first, then names that begin with the query, then the rest; then by name, id. */
   async listArtists(name: NameQuery | null, page: PageRequest): Promise<Page<StoredArtist>> {
     const list = `artists ${JSON.stringify([name?.normalised])}`;
-    const fit = name === null ? '0' : 'CASE WHEN artist.name_norm = :whole THEN 0 WHEN substr(artist.name_norm, 1, :length) = :whole THEN 1 ELSE 2 END';
+    const fit =
+      name === null
+        ? '0'
+        : 'CASE WHEN artist.name_norm = :whole THEN 0 WHEN substr(artist.name_norm, 1, :length) = :whole THEN 1 ELSE 2 END';
     const query = this.dataSource
       .createQueryBuilder(Artist, 'artist')
       .select('artist.id', 'id')
@@ -82,15 +104,29 @@ export class CatalogueSearchRepository {
       .addSelect('artist.url', 'url')
       .addSelect('artist.name_norm', 'nameNorm')
       .addSelect(fit, 'fit')
-      .addSelect((count) => count.select('COUNT(*)').from(TrackArtist, 'credit').where('credit.artist_id = artist.id'), 'trackCount');
+      .addSelect(
+        (count) => count.select('COUNT(*)').from(TrackArtist, 'credit').where('credit.artist_id = artist.id'),
+        'trackCount',
+      );
     if (name !== null) {
-      this.addNameSearch(query, name, { gramTable: ArtistGram, gramOwner: 'artist_id', owner: 'artist.id', name: 'artist.name_norm', prefix: 'a' });
+      this.addNameSearch(query, name, {
+        gramTable: ArtistGram,
+        gramOwner: 'artist_id',
+        owner: 'artist.id',
+        name: 'artist.name_norm',
+        prefix: 'a',
+      });
       query.setParameters({ whole: name.normalised, length: Array.from(name.normalised).length });
     }
     if (page.cursor !== undefined) {
       const [afterFit, afterName, afterId] = decodeCursor(list, page.cursor, artistKey);
-      const ahead = '(artist.name_norm > :afterName OR (artist.name_norm = :afterName AND artist.id > :afterId))';
-      query.andWhere(name === null ? `artist.name_norm >= :afterName AND ${ahead}` : `(${fit} > :afterFit OR (${fit} = :afterFit AND ${ahead}))`);
+      const ahead =
+        '(artist.name_norm > :afterName OR (artist.name_norm = :afterName AND artist.id > :afterId))';
+      query.andWhere(
+        name === null
+          ? `artist.name_norm >= :afterName AND ${ahead}`
+          : `(${fit} > :afterFit OR (${fit} = :afterFit AND ${ahead}))`,
+      );
       query.setParameters({ afterName, afterId, ...(name === null ? {} : { afterFit }) });
     }
     if (name !== null) query.orderBy('fit', 'ASC');
@@ -98,7 +134,7 @@ export class CatalogueSearchRepository {
       .addOrderBy('artist.name_norm', 'ASC')
       .addOrderBy('artist.id', 'ASC')
       .limit(page.limit + 1)
-      .getRawMany<StoredArtist & { fit: number | string }>();
+      .getRawMany<Artist & { fit: string; trackCount: string }>(); // numbers on some engines, text on others
     return toPage(
       rows,
       page.limit,
@@ -111,7 +147,8 @@ export class CatalogueSearchRepository {
   async findArtist(id: string): Promise<StoredArtist | null> {
     const artist = await this.dataSource.manager.findOneBy(Artist, { id });
     if (artist === null) return null;
-    return { ...artist, trackCount: await this.dataSource.manager.countBy(TrackArtist, { artistId: id }) };
+    const trackCount = await this.dataSource.manager.countBy(TrackArtist, { artistId: id });
+    return Object.assign(artist, { trackCount });
   }
 
   /** Pages through `source.sort_rank, source.isrc`, then reads the tracks of the page. */
@@ -134,9 +171,20 @@ export class CatalogueSearchRepository {
       .limit(page.limit + 1)
       .getRawMany<{ rank: number; isrc: string }>();
     const tracks = new Map(
-      (await loadTracks(this.dataSource.manager, keys.slice(0, page.limit).map(({ isrc }) => isrc))).map((track) => [track.isrc, track]),
+      (
+        await loadTracks(
+          this.dataSource.manager,
+          keys.slice(0, page.limit).map(({ isrc }) => isrc),
+        )
+      ).map((track) => [track.isrc, track]),
     );
-    const { items, nextCursor } = toPage(keys, page.limit, list, ({ rank, isrc }) => [rank, isrc], ({ isrc }) => tracks.get(isrc));
+    const { items, nextCursor } = toPage(
+      keys,
+      page.limit,
+      list,
+      ({ rank, isrc }) => [rank, isrc],
+      ({ isrc }) => tracks.get(isrc),
+    );
     // A track removed between the two reads is gone from the page too.
     return { items: items.filter((track) => track !== undefined), nextCursor };
   }
@@ -145,13 +193,21 @@ export class CatalogueSearchRepository {
   private addNameSearch<Row extends object>(
     query: SelectQueryBuilder<Row>,
     name: NameQuery,
-    { gramTable, gramOwner, owner, name: column, prefix }: { gramTable: new () => object; gramOwner: string; owner: string; name: string; prefix: string },
+    {
+      gramTable,
+      gramOwner,
+      owner,
+      name: column,
+      prefix,
+    }: { gramTable: new () => object; gramOwner: string; owner: string; name: string; prefix: string },
   ): void {
     // PostgreSQL has no INSTR, the others no STRPOS; both count from 1 and compare by the column's collation.
     const position = this.dataSource.options.type === 'postgres' ? 'strpos' : 'instr';
     name.grams.slice(0, MAX_JOINED_GRAMS).forEach((gram, index) => {
       const alias = `${prefix}_gram_${index}`;
-      query.innerJoin(gramTable, alias, `${alias}.${gramOwner} = ${owner} AND ${alias}.gram = :${alias}`, { [alias]: gram });
+      query.innerJoin(gramTable, alias, `${alias}.${gramOwner} = ${owner} AND ${alias}.gram = :${alias}`, {
+        [alias]: gram,
+      });
     });
     const others = name.grams.slice(MAX_JOINED_GRAMS);
     if (others.length > 0) {

@@ -82,7 +82,9 @@ export function parseNameQuery(query: string): NameQuery | null {
   const short = words.filter((word) => word.length < 3).map(gramOfShortWord);
   const long = words.filter((word) => word.length >= 3).sort((a, b) => b.length - a.length);
   // Short words are decided by their gram alone; of long ones, which are checked in full, a few grams drive the search.
-  const driving = long.flatMap((word) => [word.slice(0, 3).join(''), word.slice(-3).join('')]).slice(0, MAX_DRIVING_GRAMS);
+  const driving = long
+    .flatMap((word) => [word.slice(0, 3).join(''), word.slice(-3).join('')])
+    .slice(0, MAX_DRIVING_GRAMS);
   return {
     normalised,
     grams: [...new Set([...driving, ...short])],
@@ -99,7 +101,11 @@ function gramOfShortWord(word: readonly string[]): string {
 function startsWord(characters: readonly string[], at: number): boolean {
   const before = characters[at - 1];
   const here = characters[at];
-  return before === undefined || !LETTER_OR_DIGIT.test(before) || (here !== undefined && !LETTER_OR_DIGIT.test(here));
+  return (
+    before === undefined ||
+    !LETTER_OR_DIGIT.test(before) ||
+    (here !== undefined && !LETTER_OR_DIGIT.test(here))
+  );
 }
 
 function isWithoutSpaces(text: string): boolean {

@@ -1,17 +1,43 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiBodyProblems, ApiProblems } from '../common/api-docs';
 import { linkNext, noBody, noQuery } from '../common/page';
 import { type Isrc, requireIsrc } from '../recording/isrc';
-import { candidateListView, lookupView, toCandidateListView, toLookupView, toTrackPageView, trackPageView } from './dto/lists.view';
-import { type AddTrackBody, addTrackBody, type ListTracksQuery, listTracksQuery, type LookupBody, lookupBody } from './dto/track.input';
+import {
+  candidateListView,
+  lookupView,
+  toCandidateListView,
+  toLookupView,
+  toTrackPageView,
+  trackPageView,
+} from './dto/lists.view';
+import {
+  type AddTrackBody,
+  addTrackBody,
+  type ListTracksQuery,
+  listTracksQuery,
+  type LookupBody,
+  lookupBody,
+} from './dto/track.input';
 import { toTrackView, trackView } from './dto/track.view';
 import { IsrcPipe } from './isrc.pipe';
 import { TracksService } from './tracks.service';
 
-const ISRC_PARAMETER = { name: 'isrc', description: 'In any accepted spelling.', schema: { type: 'string' }, example: 'USWB10102873' } as const;
+const ISRC_PARAMETER = {
+  name: 'isrc',
+  description: 'In any accepted spelling.',
+  schema: { type: 'string' },
+  example: 'USWB10102873',
+} as const;
 const ETAG_HEADERS = { ETag: { description: 'For If-None-Match.', schema: { type: 'string' } } } as const;
 
 @ApiTags('tracks')
@@ -22,30 +48,48 @@ export class TracksController {
   @Post()
   @RequiresScope('tracks:write')
   @ApiOperation({ summary: 'Fetch the recording behind an ISRC and keep it' })
-  @ApiCreatedResponse({ standardSchema: trackView, description: 'Fetched and stored now.', headers: { Location: { description: 'Path of the track.', schema: { type: 'string' } } } })
+  @ApiCreatedResponse({
+    standardSchema: trackView,
+    description: 'Fetched and stored now.',
+    headers: { Location: { description: 'Path of the track.', schema: { type: 'string' } } },
+  })
   @ApiOkResponse({ standardSchema: trackView, description: 'Stored already; the source was not asked.' })
-  @ApiBodyProblems('invalid-isrc', 'recording-not-found', 'source-error', 'source-unavailable', 'source-timeout')
+  @ApiBodyProblems(
+    'invalid-isrc',
+    'recording-not-found',
+    'source-error',
+    'source-unavailable',
+    'source-timeout',
+  )
   async add(
     @Body({ schema: addTrackBody }) body: AddTrackBody,
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { track, isNew } = await this.tracks.addTrack(requireIsrc(body.isrc));
-    void reply.status(isNew ? 201 : 200).header(isNew ? 'location' : 'content-location', `/v1/tracks/${track.isrc}`);
+    void reply
+      .status(isNew ? 201 : 200)
+      .header(isNew ? 'location' : 'content-location', `/v1/tracks/${track.isrc}`);
     return toTrackView(track);
   }
 
   @Get()
   @RequiresScope('tracks:read')
   @ApiOperation({ summary: 'List stored tracks, the most popular first' })
-  @ApiOkResponse({ standardSchema: trackPageView, headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    standardSchema: trackPageView,
+    headers: { Link: { description: 'The next page, where there is one.', schema: { type: 'string' } } },
+  })
   @ApiProblems()
   async list(
     @Query({ schema: listTracksQuery }) { artist, title, isrcPrefix, limit, cursor }: ListTracksQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const page = await this.tracks.listTracks({ artist: artist ?? null, title: title ?? null, isrcPrefix: isrcPrefix ?? null }, { limit, cursor });
+    const page = await this.tracks.listTracks(
+      { artist: artist ?? null, title: title ?? null, isrcPrefix: isrcPrefix ?? null },
+      { limit, cursor },
+    );
     linkNext(request, reply, page);
     return toTrackPageView(page);
   }
@@ -56,7 +100,10 @@ export class TracksController {
   @ApiOperation({ summary: 'Look up to 1,000 ISRCs up among the stored tracks' })
   @ApiOkResponse({ standardSchema: lookupView })
   @ApiBodyProblems()
-  async lookup(@Body({ schema: lookupBody }) { isrcs }: LookupBody, @Query({ schema: noQuery }) _query: object) {
+  async lookup(
+    @Body({ schema: lookupBody }) { isrcs }: LookupBody,
+    @Query({ schema: noQuery }) _query: object,
+  ) {
     return toLookupView(await this.tracks.lookupTracks(isrcs));
   }
 
@@ -64,7 +111,13 @@ export class TracksController {
   @RequiresScope('tracks:read')
   @ApiParam(ISRC_PARAMETER)
   @ApiOperation({ summary: 'A stored track; the source is never asked' })
-  @ApiOkResponse({ standardSchema: trackView, headers: { ...ETAG_HEADERS, 'Content-Location': { description: 'Path with the canonical ISRC.', schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    standardSchema: trackView,
+    headers: {
+      ...ETAG_HEADERS,
+      'Content-Location': { description: 'Path with the canonical ISRC.', schema: { type: 'string' } },
+    },
+  })
   @ApiProblems('invalid-isrc', 'track-not-found')
   async show(
     @Param('isrc', IsrcPipe) isrc: Isrc,
@@ -92,7 +145,14 @@ export class TracksController {
   @ApiParam(ISRC_PARAMETER)
   @ApiOperation({ summary: 'Fetch a stored track anew' })
   @ApiOkResponse({ standardSchema: trackView })
-  @ApiBodyProblems('invalid-isrc', 'track-not-found', 'recording-not-found', 'source-error', 'source-unavailable', 'source-timeout')
+  @ApiBodyProblems(
+    'invalid-isrc',
+    'track-not-found',
+    'recording-not-found',
+    'source-error',
+    'source-unavailable',
+    'source-timeout',
+  )
   async refresh(
     @Param('isrc', IsrcPipe) isrc: Isrc,
     @Body({ schema: noBody }) _body: unknown,
@@ -108,7 +168,10 @@ export class TracksController {
   @ApiOperation({ summary: 'Remove a stored track' })
   @ApiNoContentResponse({ description: 'Removed.' })
   @ApiProblems('invalid-isrc', 'track-not-found')
-  async remove(@Param('isrc', IsrcPipe) isrc: Isrc, @Query({ schema: noQuery }) _query: object): Promise<void> {
+  async remove(
+    @Param('isrc', IsrcPipe) isrc: Isrc,
+    @Query({ schema: noQuery }) _query: object,
+  ): Promise<void> {
     await this.tracks.removeTrack(isrc);
   }
 }

@@ -43,7 +43,10 @@ export class TracksRepository {
    * Stores what the source found, in place of what was stored. Safe beside any other writer: of several that create the
    * same track, one is told that it did. `onlyIfStored`: a track that was removed meanwhile stays removed ('gone').
    */
-  saveRecording(recording: Recording, { onlyIfStored }: { onlyIfStored: boolean }): Promise<'created' | 'replaced' | 'gone'> {
+  saveRecording(
+    recording: Recording,
+    { onlyIfStored }: { onlyIfStored: boolean },
+  ): Promise<'created' | 'replaced' | 'gone'> {
     return inTransaction(this.dataSource, async (manager) => {
       const { isrc, chosen } = recording;
       const stored = await manager.findOneBy(Track, { isrc });
@@ -58,19 +61,34 @@ export class TracksRepository {
       await saveArtists(manager, chosen.artists);
       if (stored?.titleNorm !== track.titleNorm) {
         await manager.delete(TrackGram, { isrc });
-        await insertRows(manager, TrackGram, gramsOf(track.titleNorm).map((gram) => ({ gram, isrc })));
+        await insertRows(
+          manager,
+          TrackGram,
+          gramsOf(track.titleNorm).map((gram) => ({ gram, isrc })),
+        );
       }
       await manager.delete(TrackArtist, { isrc });
       await insertRows(
         manager,
         TrackArtist,
-        chosen.artists.map(({ id }, position) => ({ isrc, position, artistId: id, sortRank: track.sortRank })),
+        chosen.artists.map(({ id }, position) => ({
+          isrc,
+          position,
+          artistId: id,
+          sortRank: track.sortRank,
+        })),
       );
       await manager.delete(Candidate, { isrc });
       await insertRows(
         manager,
         Candidate,
-        recording.candidates.map((details, position) => ({ isrc, position, sourceId: details.id, isChosen: details.id === chosen.id, details })),
+        recording.candidates.map((details, position) => ({
+          isrc,
+          position,
+          sourceId: details.id,
+          isChosen: details.id === chosen.id,
+          details,
+        })),
       );
       await manager.delete(RecordingMiss, { isrc });
       const current = new Set(chosen.artists.map(({ id }) => id));
@@ -91,7 +109,11 @@ export class TracksRepository {
       if (stored === null || affected === 0) return false;
       const credits = await manager.findBy(TrackArtist, { isrc });
       for (const part of [TrackArtist, TrackGram, Candidate]) await manager.delete(part, { isrc });
-      await removeOrphans(manager, credits.map(({ artistId }) => artistId), [stored.albumId]);
+      await removeOrphans(
+        manager,
+        credits.map(({ artistId }) => artistId),
+        [stored.albumId],
+      );
       return true;
     });
   }
@@ -106,12 +128,21 @@ export class TracksRepository {
   async rememberMiss(isrc: Isrc, now: Date, expiresAt: Date): Promise<void> {
     await inTransaction(this.dataSource, async (manager) => {
       await manager.delete(RecordingMiss, { expiresAt: LessThan(now) });
-      await manager.createQueryBuilder().insert().into(RecordingMiss).values({ isrc, expiresAt }).orUpdate(['expires_at_ms'], ['isrc']).execute();
+      await manager
+        .createQueryBuilder()
+        .insert()
+        .into(RecordingMiss)
+        .values({ isrc, expiresAt })
+        .orUpdate(['expires_at_ms'], ['isrc'])
+        .execute();
     });
   }
 }
 
-function toTrack({ isrc, chosen, source, fetchedAt, match, candidates }: Recording, stored: Track | null): Track {
+function toTrack(
+  { isrc, chosen, source, fetchedAt, match, candidates }: Recording,
+  stored: Track | null,
+): Track {
   return {
     isrc,
     title: chosen.title,
@@ -143,20 +174,46 @@ async function saveAlbum(manager: EntityManager, album: Recording['chosen']['alb
     .insert()
     .into(Album)
     .values({ ...album, images: [...album.images] })
-    .orUpdate(['title', 'type', 'release_date', 'release_date_precision', 'total_tracks', 'upc', 'label', 'url', 'images'], ['id'])
+    .orUpdate(
+      [
+        'title',
+        'type',
+        'release_date',
+        'release_date_precision',
+        'total_tracks',
+        'upc',
+        'label',
+        'url',
+        'images',
+      ],
+      ['id'],
+    )
     .updateEntity(false)
     .execute();
 }
 
 /** Sorted by id, so that transactions with artists in common take their locks in the same order. */
 async function saveArtists(manager: EntityManager, artists: readonly RecordingArtist[]): Promise<void> {
-  const rows = artists.map(({ id, name, url }) => ({ id, name, nameNorm: normaliseName(name), url })).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = artists
+    .map(({ id, name, url }) => ({ id, name, nameNorm: normaliseName(name), url }))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
   const stored = await manager.findBy(Artist, { id: In(rows.map(({ id }) => id)) });
   const storedNames = new Map(stored.map(({ id, nameNorm }) => [id, nameNorm]));
-  await manager.createQueryBuilder().insert().into(Artist).values(rows).orUpdate(['name', 'name_norm', 'url'], ['id']).updateEntity(false).execute();
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(Artist)
+    .values(rows)
+    .orUpdate(['name', 'name_norm', 'url'], ['id'])
+    .updateEntity(false)
+    .execute();
   for (const { id, nameNorm } of rows.filter((row) => storedNames.get(row.id) !== row.nameNorm)) {
     if (storedNames.has(id)) await manager.delete(ArtistGram, { artistId: id });
-    await insertRows(manager, ArtistGram, gramsOf(nameNorm).map((gram) => ({ gram, artistId: id })));
+    await insertRows(
+      manager,
+      ArtistGram,
+      gramsOf(nameNorm).map((gram) => ({ gram, artistId: id })),
+    );
   }
 }
 
@@ -164,27 +221,44 @@ async function saveArtists(manager: EntityManager, artists: readonly RecordingAr
  * Removes those artists and albums that no track has any more. Their rows are locked first: a writer who is about to use
  * one of them has it locked already (it has just upserted it), or will make it anew.
  */
-async function removeOrphans(manager: EntityManager, artistIds: readonly string[], albumIds: readonly string[]): Promise<void> {
+async function removeOrphans(
+  manager: EntityManager,
+  artistIds: readonly string[],
+  albumIds: readonly string[],
+): Promise<void> {
   const lockable = manager.dataSource.options.type !== 'better-sqlite3'; // there, a transaction has the whole file
   if (artistIds.length > 0) {
     const ids = [...artistIds].sort();
-    if (lockable) await manager.createQueryBuilder(Artist, 'artist').setLock('pessimistic_write').whereInIds(ids).orderBy('artist.id').getMany();
+    if (lockable)
+      await manager
+        .createQueryBuilder(Artist, 'artist')
+        .setLock('pessimistic_write')
+        .whereInIds(ids)
+        .orderBy('artist.id')
+        .getMany();
     await manager
       .createQueryBuilder()
       .delete()
       .from(Artist)
-      .where('id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM track_artist WHERE track_artist.artist_id = artist.id)', { ids })
+      .where(
+        'id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM track_artist WHERE track_artist.artist_id = artist.id)',
+        { ids },
+      )
       .execute();
     await manager
       .createQueryBuilder()
       .delete()
       .from(ArtistGram)
-      .where('artist_id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM artist WHERE artist.id = artist_gram.artist_id)', { ids })
+      .where(
+        'artist_id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM artist WHERE artist.id = artist_gram.artist_id)',
+        { ids },
+      )
       .execute();
   }
   if (albumIds.length > 0) {
     const ids = [...albumIds];
-    if (lockable) await manager.createQueryBuilder(Album, 'album').setLock('pessimistic_write').whereInIds(ids).getMany();
+    if (lockable)
+      await manager.createQueryBuilder(Album, 'album').setLock('pessimistic_write').whereInIds(ids).getMany();
     await manager
       .createQueryBuilder()
       .delete()
@@ -194,8 +268,18 @@ async function removeOrphans(manager: EntityManager, artistIds: readonly string[
   }
 }
 
-async function insertRows<Row extends ObjectLiteral>(manager: EntityManager, entity: new () => Row, rows: readonly Row[]): Promise<void> {
+async function insertRows<Row extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: new () => Row,
+  rows: readonly Row[],
+): Promise<void> {
   for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    await manager.createQueryBuilder().insert().into(entity).values(rows.slice(at, at + ROWS_A_STATEMENT)).updateEntity(false).execute();
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(entity)
+      .values(rows.slice(at, at + ROWS_A_STATEMENT))
+      .updateEntity(false)
+      .execute();
   }
 }

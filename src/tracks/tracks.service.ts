@@ -2,7 +2,12 @@ import { Injectable } from '@nestjs/common';
 import type { Page } from '../common/page';
 import { type Isrc, parseIsrc } from '../recording/isrc';
 import { RecordingSource } from '../recording/recording-source';
-import { CatalogueSearchRepository, type PageRequest, type StoredArtist, type TrackFilter } from './catalogue-search.repository';
+import {
+  CatalogueSearchRepository,
+  type PageRequest,
+  type StoredArtist,
+  type TrackFilter,
+} from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
 import type { NameQuery } from './name-search';
 import type { StoredTrack } from './stored-track.query';
@@ -113,7 +118,10 @@ export class TracksService {
     return this.search.listArtistTracks(id, page);
   }
 
-  private async fetchAndStore(isrc: Isrc, options: { onlyIfStored: boolean }): Promise<'created' | 'replaced' | 'gone'> {
+  private async fetchAndStore(
+    isrc: Isrc,
+    options: { onlyIfStored: boolean },
+  ): Promise<'created' | 'replaced' | 'gone'> {
     const recording = await this.source.findByIsrc(isrc);
     if (recording === null) {
       const now = new Date();

@@ -6,7 +6,13 @@ import type { Scope } from '../scopes';
 @Entity('api_token')
 @Index('ux_api_token_hash', ['tokenHash'], { unique: true })
 export class ApiToken {
-  @PrimaryColumn({ name: 'id', type: 'varchar', length: 40, collation: 'C', primaryKeyConstraintName: 'pk_api_token' })
+  @PrimaryColumn({
+    name: 'id',
+    type: 'varchar',
+    length: 40,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_api_token',
+  })
   id!: string;
 
   @TextColumn('name')

@@ -72,7 +72,9 @@ export class Initial1795305600000 implements MigrationInterface {
           code('artist_id', 64),
           small('sort_rank'),
         ],
-        indices: [new TableIndex({ name: 'ix_track_artist_order', columnNames: ['artist_id', 'sort_rank', 'isrc'] })],
+        indices: [
+          new TableIndex({ name: 'ix_track_artist_order', columnNames: ['artist_id', 'sort_rank', 'isrc'] }),
+        ],
       }),
     );
     await runner.createTable(
@@ -128,7 +130,17 @@ export class Initial1795305600000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of ['api_token', 'recording_miss', 'track_gram', 'artist_gram', 'candidate', 'track_artist', 'artist', 'album', 'track']) {
+    for (const table of [
+      'api_token',
+      'recording_miss',
+      'track_gram',
+      'artist_gram',
+      'candidate',
+      'track_artist',
+      'artist',
+      'album',
+      'track',
+    ]) {
       await runner.dropTable(table);
     }
   }

@@ -10,12 +10,20 @@ const nextCursor = z.string().nullable().describe('Where the next page begins; n
 
 export const trackPageView = z.object({ items: z.array(trackView), nextCursor }).meta({ id: 'TrackPage' });
 
-export function toTrackPageView({ items, nextCursor }: Page<StoredTrack>): { items: TrackView[]; nextCursor: string | null } {
+export function toTrackPageView({ items, nextCursor }: Page<StoredTrack>): {
+  items: TrackView[];
+  nextCursor: string | null;
+} {
   return { items: items.map(toTrackView), nextCursor };
 }
 
 export const artistView = z
-  .object({ id: z.string(), name: z.string(), url: z.string(), trackCount: z.number().int().describe('How many stored tracks name the artist.') })
+  .object({
+    id: z.string(),
+    name: z.string(),
+    url: z.string(),
+    trackCount: z.number().int().describe('How many stored tracks name the artist.'),
+  })
   .meta({ id: 'Artist', description: 'An artist of stored tracks.' });
 type ArtistView = z.infer<typeof artistView>;
 
@@ -25,7 +33,10 @@ export function toArtistView({ id, name, url, trackCount }: StoredArtist): Artis
 
 export const artistPageView = z.object({ items: z.array(artistView), nextCursor }).meta({ id: 'ArtistPage' });
 
-export function toArtistPageView({ items, nextCursor }: Page<StoredArtist>): { items: ArtistView[]; nextCursor: string | null } {
+export function toArtistPageView({ items, nextCursor }: Page<StoredArtist>): {
+  items: ArtistView[];
+  nextCursor: string | null;
+} {
   return { items: items.map(toArtistView), nextCursor };
 }
 
@@ -45,7 +56,9 @@ const candidateView = z
   })
   .meta({ id: 'Candidate', description: "One of the source's tracks under the ISRC." });
 
-export const candidateListView = z.object({ items: z.array(candidateView).describe('Best first.') }).meta({ id: 'CandidateList' });
+export const candidateListView = z
+  .object({ items: z.array(candidateView).describe('Best first.') })
+  .meta({ id: 'CandidateList' });
 
 export function toCandidateListView(candidates: readonly Candidate[]): z.infer<typeof candidateListView> {
   return {
@@ -82,6 +95,11 @@ export const lookupView = z
 
 export function toLookupView(results: readonly LookupResult[]): z.infer<typeof lookupView> {
   return {
-    results: results.map(({ input, isrc, status, track }) => ({ input, isrc, status, track: track === null ? null : toTrackView(track) })),
+    results: results.map(({ input, isrc, status, track }) => ({
+      input,
+      isrc,
+      status,
+      track: track === null ? null : toTrackView(track),
+    })),
   };
 }

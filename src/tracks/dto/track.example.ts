@@ -2,7 +2,13 @@
 export const SAMPLE_TRACK = {
   isrc: 'USVT10300001',
   title: 'Float On',
-  artists: [{ id: 'sampleArtist0000000001', name: 'Modest Mouse', url: 'https://sample.deadwax.example/artist/sampleArtist0000000001' }],
+  artists: [
+    {
+      id: 'sampleArtist0000000001',
+      name: 'Modest Mouse',
+      url: 'https://sample.deadwax.example/artist/sampleArtist0000000001',
+    },
+  ],
   album: {
     id: 'sampleAlbum00000000001',
     title: 'Good News for People Who Love Bad News',
@@ -14,8 +20,14 @@ export const SAMPLE_TRACK = {
     label: null,
     url: 'https://sample.deadwax.example/album/sampleAlbum00000000001',
   },
-  coverImage: { url: 'https://sample.deadwax.example/cover/sampleAlbum00000000001/640.jpg', width: 640, height: 640 },
-  images: [{ url: 'https://sample.deadwax.example/cover/sampleAlbum00000000001/640.jpg', width: 640, height: 640 }],
+  coverImage: {
+    url: 'https://sample.deadwax.example/cover/sampleAlbum00000000001/640.jpg',
+    width: 640,
+    height: 640,
+  },
+  images: [
+    { url: 'https://sample.deadwax.example/cover/sampleAlbum00000000001/640.jpg', width: 640, height: 640 },
+  ],
   durationMs: 208466,
   explicit: false,
   popularity: 57,

@@ -5,7 +5,10 @@ import { type NameQuery, parseNameQuery } from '../name-search';
 
 const MAX_LOOKUP = 1000;
 
-const isrcText = z.string().describe('An ISRC in any accepted spelling: USVT10300001, us-vt1-03-00001.').meta({ examples: ['USVT10300001'] });
+const isrcText = z
+  .string()
+  .describe('An ISRC in any accepted spelling: USVT10300001, us-vt1-03-00001.')
+  .meta({ examples: ['USVT10300001'] });
 
 /** Body of `POST /v1/tracks`. */
 export const addTrackBody = z.strictObject({ isrc: isrcText }).meta({ id: 'AddTrack' });
@@ -13,14 +16,22 @@ export type AddTrackBody = z.infer<typeof addTrackBody>;
 
 /** Body of `POST /v1/tracks/lookup`. */
 export const lookupBody = z
-  .strictObject({ isrcs: z.array(isrcText).min(1, 'must have at least one entry').max(MAX_LOOKUP, `must have at most ${MAX_LOOKUP} entries`) })
+  .strictObject({
+    isrcs: z
+      .array(isrcText)
+      .min(1, 'must have at least one entry')
+      .max(MAX_LOOKUP, `must have at most ${MAX_LOOKUP} entries`),
+  })
   .meta({ id: 'Lookup' });
 export type LookupBody = z.infer<typeof lookupBody>;
 
 const nameText = (what: string) =>
   z
     .string()
-    .refine((text) => text.length <= 400 && Array.from(text).length <= 200 && text.length > 0, 'must have 1 to 200 characters')
+    .refine(
+      (text) => text.length <= 400 && Array.from(text).length <= 200 && text.length > 0,
+      'must have 1 to 200 characters',
+    )
     .transform((text, context): NameQuery => {
       const query = parseNameQuery(text);
       if (query !== null) return query;
@@ -28,7 +39,9 @@ const nameText = (what: string) =>
       return z.NEVER;
     })
     .optional()
-    .describe(`${what} Case, accents and width do not matter; each word must be found, as the start of a word or, from three characters on, inside one.`)
+    .describe(
+      `${what} Case, accents and width do not matter; each word must be found, as the start of a word or, from three characters on, inside one.`,
+    )
     .meta({ minLength: 1, maxLength: 200 });
 
 const isrcPrefix = z
@@ -61,4 +74,6 @@ export const listQuery = z.strictObject(pageQuery);
 export type ListQuery = z.infer<typeof listQuery>;
 
 /** Ids of artists at the source; nothing else can be stored. */
-export const artistId = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 characters of printable ASCII');
+export const artistId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 characters of printable ASCII');

@@ -5,18 +5,25 @@ import { SAMPLE_TRACK } from './track.example';
 
 const image = z
   .object({ url: z.string(), width: z.number().int().nullable(), height: z.number().int().nullable() })
-  .meta({ id: 'Image', description: 'A cover. Width and height are pixels, null where the source does not tell.' });
+  .meta({
+    id: 'Image',
+    description: 'A cover. Width and height are pixels, null where the source does not tell.',
+  });
 
-const creditedArtist = z
-  .object({ id: z.string(), name: z.string(), url: z.string() })
-  .meta({ id: 'CreditedArtist', description: "An artist as credited on a track. Identity is the source's id, never the name." });
+const creditedArtist = z.object({ id: z.string(), name: z.string(), url: z.string() }).meta({
+  id: 'CreditedArtist',
+  description: "An artist as credited on a track. Identity is the source's id, never the name.",
+});
 
 export const albumView = z
   .object({
     id: z.string(),
     title: z.string(),
     type: z.enum(ALBUM_TYPES),
-    releaseDate: z.string().nullable().describe('As precise as releaseDatePrecision: 2003, 2003-04 or 2003-04-15.'),
+    releaseDate: z
+      .string()
+      .nullable()
+      .describe('As precise as releaseDatePrecision: 2003, 2003-04 or 2003-04-15.'),
     releaseDatePrecision: z.enum(RELEASE_DATE_PRECISIONS).nullable(),
     totalTracks: z.number().int(),
     upc: z.string().nullable(),
@@ -39,7 +46,10 @@ export const trackView = z
     discNumber: z.number().int(),
     trackNumber: z.number().int(),
     previewUrl: z.string().nullable(),
-    availableMarkets: z.array(z.string()).nullable().describe('ISO 3166-1 alpha-2; null where the source does not tell.'),
+    availableMarkets: z
+      .array(z.string())
+      .nullable()
+      .describe('ISO 3166-1 alpha-2; null where the source does not tell.'),
     source: z.object({
       name: z.enum(['spotify', 'sample']),
       id: z.string(),
@@ -47,9 +57,14 @@ export const trackView = z
       fetchedAt: z.iso.datetime({ precision: 3 }),
     }),
     match: z.object({
-      rule: z.enum(['only-match', 'most-popular', 'tie-break']).describe('Which rule chose among the candidates.'),
+      rule: z
+        .enum(['only-match', 'most-popular', 'tie-break'])
+        .describe('Which rule chose among the candidates.'),
       candidates: z.number().int().describe('How many stood to choose.'),
-      market: z.string().nullable().describe('The market it was found in, where a search without one found nothing.'),
+      market: z
+        .string()
+        .nullable()
+        .describe('The market it was found in, where a search without one found nothing.'),
     }),
     createdAt: z.iso.datetime({ precision: 3 }),
     updatedAt: z.iso.datetime({ precision: 3 }),
@@ -75,7 +90,12 @@ export function toTrackView(track: StoredTrack): TrackView {
     trackNumber: track.trackNumber,
     previewUrl: track.previewUrl,
     availableMarkets: track.availableMarkets,
-    source: { name: track.sourceName, id: track.sourceId, url: track.sourceUrl, fetchedAt: track.fetchedAt.toISOString() },
+    source: {
+      name: track.sourceName,
+      id: track.sourceId,
+      url: track.sourceUrl,
+      fetchedAt: track.fetchedAt.toISOString(),
+    },
     match: { rule: track.matchRule, candidates: track.matchCandidates, market: track.matchMarket },
     createdAt: track.createdAt.toISOString(),
     updatedAt: track.updatedAt.toISOString(),

@@ -5,7 +5,13 @@ import type { AlbumType, RecordingImage, ReleaseDatePrecision } from '../../reco
 /** The release that a stored track stands on, by the source's id. */
 @Entity('album')
 export class Album {
-  @PrimaryColumn({ name: 'id', type: 'varchar', length: 64, collation: 'C', primaryKeyConstraintName: 'pk_album' })
+  @PrimaryColumn({
+    name: 'id',
+    type: 'varchar',
+    length: 64,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_album',
+  })
   id!: string;
 
   @TextColumn('title')

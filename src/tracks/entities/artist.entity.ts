@@ -5,7 +5,13 @@ import { CodeColumn, TextColumn } from '../../common/columns';
 @Entity('artist')
 @Index('ix_artist_name', ['nameNorm', 'id'])
 export class Artist {
-  @PrimaryColumn({ name: 'id', type: 'varchar', length: 64, collation: 'C', primaryKeyConstraintName: 'pk_artist' })
+  @PrimaryColumn({
+    name: 'id',
+    type: 'varchar',
+    length: 64,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_artist',
+  })
   id!: string;
 
   @TextColumn('name')

@@ -5,7 +5,13 @@ import type { SourceTrack } from '../../recording/recording';
 /** One of the source's tracks found under the ISRC of a stored track, best first. */
 @Entity('candidate')
 export class Candidate {
-  @PrimaryColumn({ name: 'isrc', type: 'varchar', length: 12, collation: 'C', primaryKeyConstraintName: 'pk_candidate' })
+  @PrimaryColumn({
+    name: 'isrc',
+    type: 'varchar',
+    length: 12,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_candidate',
+  })
   isrc!: string;
 
   @PrimaryColumn({ name: 'position', type: 'integer', primaryKeyConstraintName: 'pk_candidate' })

@@ -5,7 +5,13 @@ import { MomentColumn } from '../../common/columns';
 @Entity('recording_miss')
 @Index('ix_recording_miss_expiry', ['expiresAt'])
 export class RecordingMiss {
-  @PrimaryColumn({ name: 'isrc', type: 'varchar', length: 12, collation: 'C', primaryKeyConstraintName: 'pk_recording_miss' })
+  @PrimaryColumn({
+    name: 'isrc',
+    type: 'varchar',
+    length: 12,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_recording_miss',
+  })
   isrc!: string;
 
   @MomentColumn('expires_at_ms')

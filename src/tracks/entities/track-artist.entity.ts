@@ -5,7 +5,13 @@ import { CodeColumn } from '../../common/columns';
 @Entity('track_artist')
 @Index('ix_track_artist_order', ['artistId', 'sortRank', 'isrc'])
 export class TrackArtist {
-  @PrimaryColumn({ name: 'isrc', type: 'varchar', length: 12, collation: 'C', primaryKeyConstraintName: 'pk_track_artist' })
+  @PrimaryColumn({
+    name: 'isrc',
+    type: 'varchar',
+    length: 12,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_track_artist',
+  })
   isrc!: string;
 
   @PrimaryColumn({ name: 'position', type: 'integer', primaryKeyConstraintName: 'pk_track_artist' })

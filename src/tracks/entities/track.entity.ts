@@ -10,7 +10,13 @@ import type { MatchRule, SourceName } from '../../recording/recording';
 @Index('ix_track_order', ['sortRank', 'isrc'])
 @Index('ix_track_album', ['albumId'])
 export class Track {
-  @PrimaryColumn({ name: 'isrc', type: 'varchar', length: 12, collation: 'C', primaryKeyConstraintName: 'pk_track' })
+  @PrimaryColumn({
+    name: 'isrc',
+    type: 'varchar',
+    length: 12,
+    collation: 'C',
+    primaryKeyConstraintName: 'pk_track',
+  })
   isrc!: string;
 
   @TextColumn('title')
