@@ -17,9 +17,11 @@ const FOREIGN_SOUGHT_EVERY_MS = 5_000;
 @Injectable()
 export class ApiTokensService {
   private readonly logger = new Logger(ApiTokensService.name);
-  /** Hash of the first token where its text came from the environment and so has no checksum. Never changes once known. */
-  private foreignHash: string | null = null;
-  private foreignHashSoughtMs = 0;
+  /** Hash of the first token, whose text may come from the environment and so have no checksum; all wait for one query. */
+  private foreignHash: { soughtAgainMs: number; found: Promise<string | null> } = {
+    soughtAgainMs: 0,
+    found: Promise.resolve(null),
+  };
 
   constructor(
     private readonly tokens: ApiTokensRepository,
@@ -72,6 +74,7 @@ export class ApiTokensService {
     const isMine = await this.tokens.insert(
       describe(BOOTSTRAP_ID, 'first admin token', text, ROLES.admin, null),
     );
+    this.foreignHash.soughtAgainMs = 0;
     return isMine && given === null ? text : null;
   }
 
@@ -89,11 +92,23 @@ export class ApiTokensService {
 
   /** Whether it is the hash of the first token, whose text may have been made elsewhere. */
   private async isForeign(hash: string, now: Date): Promise<boolean> {
-    if (this.foreignHash === null && now.getTime() - this.foreignHashSoughtMs >= FOREIGN_SOUGHT_EVERY_MS) {
-      this.foreignHashSoughtMs = now.getTime();
-      this.foreignHash = (await this.tokens.findById(BOOTSTRAP_ID))?.tokenHash ?? null;
+    if (now.getTime() >= this.foreignHash.soughtAgainMs) {
+      this.foreignHash = {
+        soughtAgainMs: now.getTime() + FOREIGN_SOUGHT_EVERY_MS,
+        found: this.findForeignHash(),
+      };
     }
-    return this.foreignHash !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(this.foreignHash));
+    const found = await this.foreignHash.found;
+    return found !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(found));
+  }
+
+  private async findForeignHash(): Promise<string | null> {
+    try {
+      return (await this.tokens.findById(BOOTSTRAP_ID))?.tokenHash ?? null;
+    } catch (error) {
+      this.foreignHash.soughtAgainMs = 0; // not known is not the same as not there
+      throw error;
+    }
   }
 }
 
