@@ -35,6 +35,7 @@ export function createHttpAdapter(): FastifyAdapter {
     requestIdHeader: false,
     routerOptions: { maxParamLength: 1000 },
     http: {
+      requireHostHeader: false, // Node's own refusal has no body; ours is in `findRefusal`
       maxHeaderSize: HEADER_LIMIT_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
@@ -117,6 +118,9 @@ function findRefusal(
   if (request.url.length > URL_LIMIT_CHARACTERS) {
     return new AppError('uri-too-long', 'The path and query of the request are longer than 8 KiB.');
   }
+  if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+    return new AppError('invalid-request', 'An HTTP/1.1 request has a Host header.');
+  }
   const path = pathOf(request.url);
   if (request.is404) {
     const methods = allowedMethods(path);
@@ -159,7 +163,8 @@ function answerConditionally(
   const noneMatch = request.headers['if-none-match']?.trim();
   if (noneMatch !== undefined && fresh({ 'if-none-match': noneMatch }, { etag })) {
     reply.status(304).removeHeader('content-type').removeHeader('content-length');
-    done(null, null);
+    // Of HEAD, Fastify drops the body itself, and fails where there is none to drop.
+    done(null, request.method === 'HEAD' ? payload : null);
     return;
   }
   done(null, payload);

@@ -1,36 +1,39 @@
-import { Injectable, StandardSchemaValidationPipe } from '@nestjs/common';
+import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
 import type { z } from 'zod';
 import { AppError, type FieldFault } from './app-error';
 
+const MAX_FAULTS = 100;
+const MAX_FIELD_LENGTH = 200;
+
 /**
- * Checks each parameter, query and body against the schema on its decorator (`@Body({ schema })`).
- * @throws AppError `invalid-request` naming every field at fault
+ * Checks each parameter, query and body against the schema on its decorator (`@Body({ schema })`). Nest's own pipe for
+ * this drops `__proto__` keys before the schema sees them; here they are refused like any unknown field.
  */
 @Injectable()
-export class InputPipe extends StandardSchemaValidationPipe {
-  constructor() {
-    super({
-      exceptionFactory: (issues) => {
-        const fields = (issues as readonly z.core.$ZodIssue[]).flatMap(toFaults).slice(0, 100);
-        const first = fields[0];
-        const detail = first === undefined ? 'The request is malformed.' : `${first.field}: ${first.message}`;
-        return new AppError('invalid-request', detail, { fields });
-      },
-    });
-  }
-
-  /** Schemas here are strict and copy nothing they do not know: a `__proto__` key must be refused, not dropped. */
-  protected override stripProtoKeys(): void {
-    // nothing to strip
+export class InputPipe implements PipeTransform {
+  /** @throws AppError `invalid-request` naming every field at fault */
+  async transform(value: unknown, { schema, data, type }: ArgumentMetadata): Promise<unknown> {
+    if (schema === undefined) return value;
+    const result = await schema['~standard'].validate(value);
+    if (result.issues === undefined) return result.value;
+    const fields = (result.issues as readonly z.core.$ZodIssue[])
+      .flatMap((issue) => toFaults(issue, data ?? type))
+      .slice(0, MAX_FAULTS);
+    const [first] = fields;
+    throw new AppError(
+      'invalid-request',
+      first === undefined ? 'The request is malformed.' : `${first.field}: ${first.message}`,
+      { fields },
+    );
   }
 }
 
-function toFaults(issue: z.core.$ZodIssue): FieldFault[] {
-  const field = issue.path.map(String).join('.').slice(0, 200);
-  if (issue.code !== 'unrecognized_keys')
-    return [{ field: field === '' ? '(input)' : field, message: issue.message }];
-  return issue.keys.map((key) => ({
-    field: (field === '' ? key : `${field}.${key}`).slice(0, 200),
-    message: 'is not a field of this call',
-  }));
+/** @param whole what the value itself is called: a parameter's name, else `body` or `query` */
+function toFaults(issue: z.core.$ZodIssue, whole: string): FieldFault[] {
+  const field = issue.path.map(String).join('.');
+  const named = (name: string, message: string) => ({ field: name.slice(0, MAX_FIELD_LENGTH), message });
+  if (issue.code !== 'unrecognized_keys') return [named(field === '' ? whole : field, issue.message)];
+  return issue.keys.map((key) =>
+    named(field === '' ? key : `${field}.${key}`, 'is not a field of this call'),
+  );
 }

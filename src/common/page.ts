@@ -9,13 +9,12 @@ const CHECK_LENGTH = 16;
 
 /** The query parameters of every list. */
 export const pageQuery = {
+  // Unknown rather than text, so that the description can say what it is for the caller: a number.
   limit: z
-    .custom<string>(
-      (text) => typeof text === 'string' && /^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_LIMIT,
-      {
-        error: `must be a whole number from 1 to ${MAX_LIMIT}`,
-      },
-    )
+    .unknown()
+    .refine((text) => typeof text === 'string' && /^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_LIMIT, {
+      error: `must be a whole number from 1 to ${MAX_LIMIT}`,
+    })
     .transform(Number)
     .default(DEFAULT_LIMIT)
     .describe('How many items at most.')

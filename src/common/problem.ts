@@ -23,6 +23,7 @@ const DATABASE_RETRY_AFTER_SECONDS = 2;
 /** Statuses of the framework and the HTTP parser, as problems. */
 const SLUG_BY_STATUS: Readonly<Record<number, ProblemSlug>> = {
   400: 'invalid-request',
+  403: 'not-found', // a file outside of the served folder: nothing there is said to exist
   404: 'not-found',
   405: 'method-not-allowed',
   406: 'not-acceptable',
