@@ -26,11 +26,12 @@ const onEngine = (engine) => ({
     '<rootDir>/test/e2e/**/*.e2e-spec.ts',
     '<rootDir>/test/contract/**/*.spec.ts',
   ],
-  testTimeout: 30_000,
   globals: { DATABASE_ENGINE: engine },
 });
 
 module.exports = {
+  // Of the whole run: Jest does not read it from a project. Generous, for machines that do other things too.
+  testTimeout: 60_000,
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     // What does not depend on the engine.

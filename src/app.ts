@@ -1,7 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { AppError } from './common/app-error';
-import { pathOf } from './common/problem';
 import { serveProblemPages } from './common/problem-pages';
 import { DatabaseConnector } from './database/database.connector';
 import { logRequests } from './observability/request-log';
@@ -18,9 +17,9 @@ export function configureApp(app: NestFastifyApplication): void {
   logRequests(server, logger);
   const database = app.get(DatabaseConnector);
   server.addHook('onRequest', (request, _reply, done) => {
-    const isEarly = database.state !== 'ready' && pathOf(request.url).startsWith('/v1/');
+    const isEarly = database.state !== 'ready' && request.routeOptions.url?.startsWith('/v1/');
     done(
-      isEarly
+      isEarly === true
         ? new AppError('database-unavailable', 'The database is not ready yet.', { retryAfterSeconds: 2 })
         : undefined,
     );

@@ -26,12 +26,28 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     operationIdFactory: (controller, method) =>
       `${controller.replace(/Controller$/, '').toLowerCase()}_${method}`,
   });
-  const { $schema: _, ...problem } = z.toJSONSchema(problemView, { io: 'output' });
+  // Named schemas come as definitions of their own.
+  const { Problem } = z.toJSONSchema(problemView, { io: 'output' }).$defs ?? {};
   document.components = {
     ...document.components,
-    schemas: { ...document.components?.schemas, Problem: problem as never },
+    schemas: { ...document.components?.schemas, Problem: Problem as never },
   };
+  describeConditionalReads(document);
   return document;
+}
+
+/** What `http-server.ts` does for every read of the API: an ETag, and 304 to who has it. */
+function describeConditionalReads(document: OpenAPIObject): void {
+  for (const [path, { get }] of Object.entries(document.paths)) {
+    const ok = get?.responses['200'];
+    if (get === undefined || ok === undefined || '$ref' in ok || !path.startsWith('/v1/')) continue;
+    const headers = { ETag: { description: 'For If-None-Match.', schema: { type: 'string' as const } } };
+    ok.headers = { ...headers, ...ok.headers };
+    get.responses['304'] = {
+      description: 'What has the ETag sent in If-None-Match is still current.',
+      headers,
+    };
+  }
 }
 
 /** Serves the description at `/openapi.json` and a page to read and try it at `/docs`. */

@@ -9,6 +9,7 @@ import { DatabaseConnector, DatabaseFaultError } from './database/database.conne
 
 /** What a shutdown may take before the process ends by force. */
 const SHUTDOWN_TIMEOUT_MS = 25_000;
+const IDLE_CHECK_MS = 100;
 const EXAMPLE_ISRC = 'USWB10102873';
 
 /** Runs the server until a signal ends it. Faults of the settings or the database end it with a message and no stack. */
@@ -24,7 +25,9 @@ export async function serve(): Promise<void> {
     stopOnSignals(app);
     const { host, port } = app.get<Settings>(settings.KEY);
     await app.listen(port, host);
-    await app.get(DatabaseConnector).open();
+    const database = app.get(DatabaseConnector);
+    await database.open();
+    if (database.state !== 'ready') return; // a signal came first
     const firstToken = await app.get(ApiTokensService).ensureFirstToken();
     greet(await app.getUrl(), firstToken);
   } catch (error) {
@@ -55,6 +58,10 @@ function stopOnSignals(app: NestFastifyApplication): void {
       if (isStopping) process.exit(1);
       isStopping = true;
       setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref();
+      // Closing ends the connections that are idle now; one whose call is answered later would be kept for the next call.
+      setInterval(() => {
+        app.getHttpServer().closeIdleConnections();
+      }, IDLE_CHECK_MS).unref();
       app.close().then(
         () => process.exit(0),
         (error: unknown) => {

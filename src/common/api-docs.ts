@@ -23,6 +23,9 @@ export const problemView = z
 const OF_EVERY_CALL = [
   'invalid-request',
   'not-acceptable',
+  'request-timeout',
+  'uri-too-long',
+  'header-fields-too-large',
   'internal',
   'shutting-down',
 ] as const satisfies ProblemSlug[];
@@ -48,6 +51,19 @@ export function ApiPublicProblems(...slugs: ProblemSlug[]): MethodDecorator {
   return documentProblems([...slugs, ...OF_EVERY_CALL]);
 }
 
+/** Documents a 503 that is a report of `schema` or, where the call itself failed, a problem. */
+export function ApiDown(schema: string, description: string, ...slugs: ProblemSlug[]): MethodDecorator {
+  return ApiResponse({
+    status: 503,
+    description: `${description} ${describe(slugs)}`,
+    headers: headersOf(503),
+    content: {
+      'application/json': { schema: { $ref: `#/components/schemas/${schema}` } },
+      ...problemContent(slugs),
+    },
+  });
+}
+
 function documentProblems(slugs: readonly ProblemSlug[]): MethodDecorator {
   const byStatus = new Map<number, ProblemSlug[]>();
   for (const slug of new Set(slugs)) {
@@ -58,17 +74,24 @@ function documentProblems(slugs: readonly ProblemSlug[]): MethodDecorator {
     ...[...byStatus].map(([status, ofStatus]) =>
       ApiResponse({
         status,
-        description: ofStatus.map((slug) => `\`${slug}\`: ${PROBLEMS[slug].title}.`).join(' '),
+        description: describe(ofStatus),
         headers: headersOf(status),
-        content: {
-          [PROBLEM_MEDIA_TYPE.split(';')[0] ?? '']: {
-            schema: { $ref: '#/components/schemas/Problem' },
-            examples: Object.fromEntries(ofStatus.map((slug) => [slug, { value: exampleOf(slug) }])),
-          },
-        },
+        content: problemContent(ofStatus),
       }),
     ),
   );
+}
+
+const describe = (slugs: readonly ProblemSlug[]): string =>
+  slugs.map((slug) => `\`${slug}\`: ${PROBLEMS[slug].title}.`).join(' ');
+
+function problemContent(slugs: readonly ProblemSlug[]) {
+  return {
+    [PROBLEM_MEDIA_TYPE.split(';')[0] ?? '']: {
+      schema: { $ref: '#/components/schemas/Problem' },
+      examples: Object.fromEntries(slugs.map((slug) => [slug, { value: exampleOf(slug) }])),
+    },
+  };
 }
 
 function headersOf(status: number): Record<string, { description: string; schema: { type: string } }> {

@@ -20,7 +20,9 @@ const CONNECTIONS_CHECK_MS = 2_000;
 /** Pages for people; everything else answers JSON. */
 const HTML_PATHS = /^\/(docs|problems)(\/|$)/;
 /** What clients may revalidate: the API proper, and its description. */
-const CONDITIONAL_PATHS = /^\/(v1\/|openapi\.json$)/;
+const CONDITIONAL_ROUTES = /^\/(v1\/|openapi\.json$)/;
+/** Probes are answered until the last: they tell by themselves that the service is stopping. */
+const PROBE_ROUTES = /^\/health\//;
 
 /**
  * The HTTP server under Nest, with what holds for every path: request id, limits, 405 and 406, conditional requests,
@@ -69,7 +71,7 @@ export function createHttpAdapter(): FastifyAdapter {
     reply.header('x-request-id', request.id);
     if (isClosing) reply.header('connection', 'close');
     done(
-      isClosing
+      isClosing && !(request.routeOptions.url ?? '').startsWith("/health/")
         ? new AppError('shutting-down', 'This replica is stopping. Send the call again.')
         : findRefusal(request, allowedMethods),
     );
@@ -150,7 +152,7 @@ function answerConditionally(
     !isRead ||
     reply.statusCode !== 200 ||
     typeof payload !== 'string' ||
-    !CONDITIONAL_PATHS.test(pathOf(request.url))
+    !CONDITIONAL_ROUTES.test(request.routeOptions.url ?? '')
   ) {
     done(null, payload);
     return;

@@ -31,9 +31,21 @@ export class InputPipe implements PipeTransform {
 /** @param whole what the value itself is called: a parameter's name, else `body` or `query` */
 function toFaults(issue: z.core.$ZodIssue, whole: string): FieldFault[] {
   const field = issue.path.map(String).join('.');
-  const named = (name: string, message: string) => ({ field: name.slice(0, MAX_FIELD_LENGTH), message });
-  if (issue.code !== 'unrecognized_keys') return [named(field === '' ? whole : field, issue.message)];
+  const named = (name: string, message: string) => ({
+    field: name === '' ? '(no name)' : name.slice(0, MAX_FIELD_LENGTH),
+    message,
+  });
+  if (issue.code !== 'unrecognized_keys') return [named(field === '' ? whole : field, wordingOf(issue))];
   return issue.keys.map((key) =>
     named(field === '' ? key : `${field}.${key}`, 'is not a field of this call'),
   );
+}
+
+const KINDS: Readonly<Record<string, string>> = { string: 'text', array: 'a list', object: 'an object' };
+
+/** In our words where the schema has none of its own: the library's speak of its types, and of `undefined`. */
+function wordingOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_type' || !issue.message.startsWith('Invalid input')) return issue.message;
+  if (issue.message.endsWith('received undefined')) return 'is missing';
+  return `must be ${KINDS[issue.expected] ?? issue.expected}`;
 }

@@ -1,7 +1,9 @@
 import type Database from 'better-sqlite3';
 import { mkdirSync } from 'node:fs';
 import mysql from 'mysql2';
+import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiToken } from '../auth/entities/api-token.entity';
 import type { DatabaseAddress } from '../config/database-url';
@@ -19,8 +21,14 @@ const CONNECTIONS = 10;
 /** A database that is gone is told to callers within a second. */
 const CONNECT_TIMEOUT_MS = 900;
 /** better-sqlite3 waits inside the call and blocks the event loop: short here, patient in the gate. */
-const SQLITE_BUSY_TIMEOUT_MS = 20;
+const SQLITE_BUSY_TIMEOUT_MS = 5;
 const LOCK_WAIT_SECONDS = 5;
+/** A server that is silent for longer than any lock is waited for is as good as gone, and so is its connection. */
+const STATEMENT_TIMEOUT_MS = LOCK_WAIT_SECONDS * 1000 + 2000;
+/** Migrations build tables and indexes, which takes what it takes. */
+const UNLIMITED = /^\s*(CREATE|ALTER|DROP)\b/i;
+/** How long a caller waits for one of the connections while others use them all. */
+const POOL_WAIT_MS = 10_000;
 
 const COMMON = {
   entities: [Track, Album, Artist, TrackArtist, Candidate, ArtistGram, TrackGram, RecordingMiss, ApiToken],
@@ -59,7 +67,8 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
       poolSize: CONNECTIONS,
       poolErrorHandler: () => undefined, // an idle connection that breaks is replaced; its user-to-be sees nothing
       extra: {
-        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        Client: ImpatientClient,
+        connectionTimeoutMillis: POOL_WAIT_MS,
         options: `-c timezone=UTC -c lock_timeout=${LOCK_WAIT_SECONDS}s`,
       },
     };
@@ -73,6 +82,50 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
     poolSize: CONNECTIONS,
     connectTimeout: CONNECT_TIMEOUT_MS,
     driver: mysqlWithSession,
+  };
+}
+
+/** pg's pool waits for a free connection as long as for a new one to be made; this makes the second wait a short one. */
+class ImpatientClient extends Client {
+  constructor(options: object) {
+    // Inherited, not copied: the pool hides the password from listings, and so from copies.
+    super(Object.create(options, { connectionTimeoutMillis: { value: CONNECT_TIMEOUT_MS } }) as object);
+    // A connection can report its end twice, the second time to nobody: an event that would end the process.
+    this.on('error', () => undefined);
+    limitStatements(this, (error) => {
+      this.connection.stream.destroy(error);
+    });
+  }
+}
+
+interface Connection {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the drivers' many forms of one method
+  query: (...args: any[]) => any;
+}
+
+/**
+ * Gives up a connection whose statement takes longer than `STATEMENT_TIMEOUT_MS`: a server that accepts and never
+ * answers would otherwise hold its callers for ever, and then the whole pool.
+ */
+function limitStatements(connection: Connection, giveUp: (error: Error) => void): void {
+  const send = connection.query.bind(connection);
+  connection.query = (...args: unknown[]): unknown => {
+    const [statement] = args;
+    const text = typeof statement === 'string' ? statement : (statement as { sql?: string }).sql;
+    if (text === undefined || UNLIMITED.test(text)) return send(...args);
+    const timer = setTimeout(() => {
+      giveUp(Object.assign(new Error('the database does not answer'), { code: 'ETIMEDOUT' }));
+    }, STATEMENT_TIMEOUT_MS);
+    const callback = args.at(-1);
+    if (typeof callback === 'function') {
+      return send(...args.slice(0, -1), (...results: unknown[]) => {
+        clearTimeout(timer);
+        (callback as (...results: unknown[]) => void)(...results);
+      });
+    }
+    return (send(...args) as Promise<unknown>).finally(() => {
+      clearTimeout(timer);
+    });
   };
 }
 
@@ -90,6 +143,10 @@ const mysqlWithSession: typeof mysql = {
   createPool: (options: mysql.PoolOptions | string) => {
     const pool = mysql.createPool(options as mysql.PoolOptions);
     pool.on('connection', (connection) => {
+      limitStatements(connection, (error) => {
+        (connection as unknown as { stream: Socket }).stream.destroy(error);
+        connection.destroy();
+      });
       for (const statement of SESSION) {
         connection.query(statement, (error) => {
           if (error !== null) connection.destroy(); // its user-to-be gets an error rather than another session's rules

@@ -40,7 +40,8 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
   }
 
   /**
-   * Resolves once the database answers and its schema is current; the same promise for every caller.
+   * Resolves once the database answers and its schema is current, or when the app is closed before that (then `state`
+   * is not `ready`); the same promise for every caller.
    * @throws DatabaseFaultError where the database can be reached but not used
    */
   open({
@@ -59,42 +60,49 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
   }
 
   private async connectAndMigrate(isPatient: boolean, shouldMigrate: boolean): Promise<void> {
-    await this.patiently(isPatient, 'the database cannot be reached', async () => {
+    const isConnected = await this.patiently(isPatient, 'the database cannot be reached', async () => {
       prepareFolder(this.settings.database);
       if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+      return true;
     });
+    if (!isConnected) return;
     this.currentState = 'migrating';
-    await this.patiently(isPatient, 'the database went away while migrating', async () => {
-      if (shouldMigrate) {
-        const applied = await migrate(this.dataSource);
-        if (applied.length > 0) this.logger.log(`migrations applied: ${applied.join(', ')}`);
-      } else {
-        await this.awaitMigrations();
-      }
+    const isCurrent = await this.patiently(isPatient, 'the database went away while migrating', async () => {
+      if (!shouldMigrate) return this.awaitMigrations();
+      const applied = await migrate(this.dataSource);
+      if (applied.length > 0) this.logger.log(`migrations applied: ${applied.join(', ')}`);
+      return true;
     });
-    this.currentState = 'ready';
+    if (isCurrent) this.currentState = 'ready';
   }
 
-  private async awaitMigrations(): Promise<void> {
+  /** False where the app is closed before another job has applied them. */
+  private async awaitMigrations(): Promise<boolean> {
     let isTold = false;
     for (;;) {
       const pending = await pendingMigrations(this.dataSource);
-      if (pending.length === 0 || this.isStopping) return;
+      if (pending.length === 0) return true;
+      if (this.isStopping) return false;
       if (!isTold) this.logger.warn(`waiting for migrations that another job applies: ${pending.join(', ')}`);
       isTold = true;
       await sleep(RETRY_MS);
     }
   }
 
-  /** Tries until it works, says so once; what waiting cannot mend is a fault. */
-  private async patiently(isPatient: boolean, what: string, attempt: () => Promise<void>): Promise<void> {
+  /** Tries until it works, says so once; what waiting cannot mend is a fault. False where the app is closed meanwhile. */
+  private async patiently(
+    isPatient: boolean,
+    what: string,
+    attempt: () => Promise<boolean>,
+  ): Promise<boolean> {
     let isTold = false;
     for (;;) {
       try {
-        await attempt();
+        const isDone = await attempt();
         if (isTold) this.logger.log('the database answers');
-        return;
+        return isDone;
       } catch (error) {
+        if (this.isStopping) return false;
         const isWorthWaiting =
           isPatient &&
           judgeDatabaseError(error) === 'unavailable' &&
@@ -103,7 +111,6 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
           throw new DatabaseFaultError(
             `The database (${this.describe()}) cannot be used: ${messageOf(error)}`,
           );
-        if (this.isStopping) return;
         if (!isTold)
           this.logger.warn(`${what} (${this.describe()}: ${messageOf(error)}); trying again every second`);
         isTold = true;

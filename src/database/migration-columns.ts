@@ -2,18 +2,26 @@ import type { QueryRunner, TableColumnOptions } from 'typeorm';
 
 type More = Partial<TableColumnOptions>;
 
+/** Collations of MariaDB and MySQL (from 8.0.17) that compare by code point and let no trailing blank be lost. */
+const WITHOUT_PADDING = ['utf8mb4_nopad_bin', 'utf8mb4_0900_bin'];
+
 /** What makes text compare by code point, by engine (`common/columns.ts` says why). */
-function byCodePoint(runner: QueryRunner): More {
+async function byCodePoint(runner: QueryRunner): Promise<More> {
   const { type } = runner.dataSource.options;
   if (type === 'postgres') return { collation: 'C' };
-  return type === 'better-sqlite3' ? {} : { charset: 'utf8mb4', collation: 'utf8mb4_bin' };
+  if (type === 'better-sqlite3') return {};
+  const known = (await runner.query(
+    `SELECT collation_name AS name FROM information_schema.collations WHERE collation_name IN ('${WITHOUT_PADDING.join("', '")}')`,
+  )) as { name: string }[];
+  // Else `a` and `a ` are one key.
+  return { charset: 'utf8mb4', collation: known[0]?.name ?? 'utf8mb4_bin' };
 }
 
 /** The column types of the schema for the engine of this runner: one migration set serves all. */
-export function columnsFor(runner: QueryRunner) {
+export async function columnsFor(runner: QueryRunner) {
   const { driver } = runner.dataSource;
   const isSqlite = driver.options.type === 'better-sqlite3';
-  const textual = byCodePoint(runner);
+  const textual = await byCodePoint(runner);
   return {
     code: (name: string, length: number, more: More = {}): TableColumnOptions => ({
       name,

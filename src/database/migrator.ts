@@ -62,9 +62,10 @@ async function makeLockTable(dataSource: DataSource): Promise<void> {
     try {
       await dataSource.query(statement);
     } catch (error) {
-      // Another process made it at the same moment; PostgreSQL tells that as a duplicate type too (42P07, 23505).
+      // Another process made it at the same moment; PostgreSQL tells that as a
+      // duplicate key, table (42P07) or type (42710).
       const code = (error as { driverError?: { code?: unknown } }).driverError?.code;
-      if (judgeDatabaseError(error) !== 'duplicate' && code !== '42P07') throw error;
+      if (judgeDatabaseError(error) !== 'duplicate' && code !== '42P07' && code !== '42710') throw error;
     }
   }
 }

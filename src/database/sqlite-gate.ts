@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { BetterSqlite3Driver } from 'typeorm/driver/better-sqlite3/BetterSqlite3Driver';
 import { BetterSqlite3QueryRunner } from 'typeorm/driver/better-sqlite3/BetterSqlite3QueryRunner';
@@ -7,6 +7,8 @@ import { judgeDatabaseError } from '../common/database-error';
 /** How long a statement waits for its turn, in this process or for another one that holds the file. */
 const MAX_WAIT_MS = 10_000;
 const BUSY_PAUSE_MS = 10;
+/** better-sqlite3 answers without a turn of the event loop: a queue of callers would keep all else waiting until its end. */
+const MAX_WITHOUT_TURN_MS = 10;
 
 type Owner = object;
 
@@ -15,21 +17,33 @@ type Owner = object;
  * Ownership is handed over inside `free`, before anyone else can run: were all waiters woken to look again,
  * two of them could get in.
  */
-export class Gate {
+class Gate {
   private owner: Owner | null = null;
   private holds = 0;
+  private turnedAtMs = 0;
   private readonly waiting: { owner: Owner; enter: () => void }[] = [];
 
   constructor(private readonly maxWaitMs: number) {}
 
   /** @throws Error where the turn does not come within `maxWaitMs` */
   async take(owner: Owner): Promise<void> {
-    if (this.owner === null || this.owner === owner) {
-      this.owner = owner;
+    if (this.owner === owner) {
       this.holds++;
       return;
     }
-    await new Promise<void>((resolve, reject) => {
+    if (this.owner === null) {
+      this.owner = owner;
+      this.holds = 1;
+    } else {
+      await this.queueUp(owner);
+    }
+    if (Date.now() - this.turnedAtMs < MAX_WITHOUT_TURN_MS) return;
+    await loopTurn();
+    this.turnedAtMs = Date.now();
+  }
+
+  private queueUp(owner: Owner): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const entry = {
         owner,
         enter: () => {

@@ -1,9 +1,9 @@
 import { Controller, Get, Header, HttpException, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
 import type { FastifyReply } from 'fastify';
 import { Public, RequiresScope } from '../auth/policy.decorators';
-import { ApiProblems, ApiPublicProblems } from '../common/api-docs';
+import { ApiDown, ApiProblems, ApiPublicProblems } from '../common/api-docs';
 import { noQuery } from '../common/page';
 import { DatabaseConnector } from '../database/database.connector';
 import { DatabaseHealth } from '../database/database.health';
@@ -39,7 +39,8 @@ export class HealthController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Should it get traffic? Database, migrations, not shutting down' })
   @ApiOkResponse({ standardSchema: statusView })
-  @ApiResponse({ status: 503, standardSchema: statusView, description: 'Not now.' })
+  @ApiDown('HealthStatus', 'Not now.', 'shutting-down')
+  @ApiPublicProblems()
   async ready(
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -53,7 +54,8 @@ export class HealthController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'Has it started? The database was reached and its schema is current' })
   @ApiOkResponse({ standardSchema: statusView })
-  @ApiResponse({ status: 503, standardSchema: statusView, description: 'Not yet.' })
+  @ApiDown('HealthStatus', 'Not yet.', 'shutting-down')
+  @ApiPublicProblems()
   startup(
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -66,7 +68,7 @@ export class HealthController {
   @Header('cache-control', 'no-store')
   @ApiOperation({ summary: 'The health of every part, with figures' })
   @ApiOkResponse({ standardSchema: fullHealthView })
-  @ApiResponse({ status: 503, standardSchema: fullHealthView, description: 'A part is down.' })
+  @ApiDown('Health', 'A part is down.', 'database-unavailable', 'shutting-down')
   @ApiProblems()
   async full(
     @Query({ schema: noQuery }) _query: object,

@@ -57,10 +57,7 @@ export class ArtistsController {
   @RequiresScope('tracks:read')
   @ApiParam(ID_PARAMETER)
   @ApiOperation({ summary: 'An artist of stored tracks' })
-  @ApiOkResponse({
-    standardSchema: artistView,
-    headers: { ETag: { description: 'For If-None-Match.', schema: { type: 'string' } } },
-  })
+  @ApiOkResponse({ standardSchema: artistView })
   @ApiProblems('not-found')
   async show(@Param('id', { schema: artistId }) id: string, @Query({ schema: noQuery }) _query: object) {
     return toArtistView(await this.tracks.getArtist(id));

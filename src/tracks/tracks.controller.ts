@@ -38,7 +38,6 @@ const ISRC_PARAMETER = {
   schema: { type: 'string' },
   example: 'USWB10102873',
 } as const;
-const ETAG_HEADERS = { ETag: { description: 'For If-None-Match.', schema: { type: 'string' } } } as const;
 
 @ApiTags('tracks')
 @Controller('v1/tracks')
@@ -97,7 +96,7 @@ export class TracksController {
   @Post('lookup')
   @HttpCode(200)
   @RequiresScope('tracks:read')
-  @ApiOperation({ summary: 'Look up to 1,000 ISRCs up among the stored tracks' })
+  @ApiOperation({ summary: 'Look 1 to 1,000 ISRCs up among the stored tracks' })
   @ApiOkResponse({ standardSchema: lookupView })
   @ApiBodyProblems()
   async lookup(
@@ -114,7 +113,6 @@ export class TracksController {
   @ApiOkResponse({
     standardSchema: trackView,
     headers: {
-      ...ETAG_HEADERS,
       'Content-Location': { description: 'Path with the canonical ISRC.', schema: { type: 'string' } },
     },
   })
@@ -133,7 +131,7 @@ export class TracksController {
   @RequiresScope('tracks:read')
   @ApiParam(ISRC_PARAMETER)
   @ApiOperation({ summary: "Every track of the source found under a stored track's ISRC, best first" })
-  @ApiOkResponse({ standardSchema: candidateListView, headers: ETAG_HEADERS })
+  @ApiOkResponse({ standardSchema: candidateListView })
   @ApiProblems('invalid-isrc', 'track-not-found')
   async candidates(@Param('isrc', IsrcPipe) isrc: Isrc, @Query({ schema: noQuery }) _query: object) {
     return toCandidateListView(await this.tracks.listCandidates(isrc));
@@ -167,7 +165,7 @@ export class TracksController {
   @ApiParam(ISRC_PARAMETER)
   @ApiOperation({ summary: 'Remove a stored track' })
   @ApiNoContentResponse({ description: 'Removed.' })
-  @ApiProblems('invalid-isrc', 'track-not-found')
+  @ApiBodyProblems('invalid-isrc', 'track-not-found')
   async remove(
     @Param('isrc', IsrcPipe) isrc: Isrc,
     @Query({ schema: noQuery }) _query: object,

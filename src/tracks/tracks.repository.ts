@@ -1,21 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager, In, LessThan, type ObjectLiteral } from 'typeorm';
+import { DataSource, LessThan } from 'typeorm';
 import { inTransaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
-import type { Recording, RecordingArtist } from '../recording/recording';
+import type { Recording } from '../recording/recording';
 import { Album } from './entities/album.entity';
 import { Artist } from './entities/artist.entity';
 import { Candidate } from './entities/candidate.entity';
-import { ArtistGram, TrackGram } from './entities/name-gram.entity';
+import { TrackGram } from './entities/name-gram.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
 import { gramsOf, normaliseName } from './name-search';
 import { loadTracks, type StoredTrack } from './stored-track.query';
+import { insertRows, lockRows, removeOrphans, saveOwners } from './track-owners.query';
 
-/** Rows of one statement: SQLite binds at most 32,766 values. */
-const ROWS_A_STATEMENT = 500;
 /** Popularity is 0-100; what is not told sorts behind all. */
 const RANK_WITHOUT_POPULARITY = 101;
 
@@ -49,16 +48,18 @@ export class TracksRepository {
   ): Promise<'created' | 'replaced' | 'gone'> {
     return inTransaction(this.dataSource, async (manager) => {
       const { isrc, chosen } = recording;
-      const stored = await manager.findOneBy(Track, { isrc });
+      const [stored = null] = await lockRows(manager, Track, 'isrc', [isrc]);
       if (stored === null && onlyIfStored) return 'gone';
       const credits = stored === null ? [] : await manager.findBy(TrackArtist, { isrc });
       const track = toTrack(recording, stored);
 
       // The track's row comes first: whoever else writes this track waits here, or fails and finds the row then.
       if (stored === null) await manager.insert(Track, track);
-      else if ((await manager.update(Track, { isrc }, track)).affected === 0) return 'gone';
-      await saveAlbum(manager, chosen.album);
-      await saveArtists(manager, chosen.artists);
+      else await manager.update(Track, { isrc }, track);
+      await saveOwners(manager, chosen, {
+        albumIds: stored === null ? [] : [stored.albumId],
+        artistIds: credits.map(({ artistId }) => artistId),
+      });
       if (stored?.titleNorm !== track.titleNorm) {
         await manager.delete(TrackGram, { isrc });
         await insertRows(
@@ -104,16 +105,14 @@ export class TracksRepository {
   /** Removes a track, and albums and artists that no other track has. False where it is not stored. */
   deleteTrack(isrc: Isrc): Promise<boolean> {
     return inTransaction(this.dataSource, async (manager) => {
-      const stored = await manager.findOneBy(Track, { isrc });
-      const { affected } = await manager.delete(Track, { isrc });
-      if (stored === null || affected === 0) return false;
-      const credits = await manager.findBy(TrackArtist, { isrc });
+      const [stored] = await lockRows(manager, Track, 'isrc', [isrc]);
+      if (stored === undefined) return false;
+      await manager.delete(Track, { isrc });
+      const artistIds = (await manager.findBy(TrackArtist, { isrc })).map(({ artistId }) => artistId);
       for (const part of [TrackArtist, TrackGram, Candidate]) await manager.delete(part, { isrc });
-      await removeOrphans(
-        manager,
-        credits.map(({ artistId }) => artistId),
-        [stored.albumId],
-      );
+      await lockRows(manager, Album, 'id', [stored.albumId]);
+      await lockRows(manager, Artist, 'id', artistIds);
+      await removeOrphans(manager, artistIds, [stored.albumId]);
       return true;
     });
   }
@@ -126,16 +125,19 @@ export class TracksRepository {
 
   /** Remembers that the source does not know this ISRC, and forgets such notes that have expired. */
   async rememberMiss(isrc: Isrc, now: Date, expiresAt: Date): Promise<void> {
-    await inTransaction(this.dataSource, async (manager) => {
-      await manager.delete(RecordingMiss, { expiresAt: LessThan(now) });
-      await manager
+    // Two transactions: one that held its own row while it removes others' would deadlock with its like.
+    await inTransaction(this.dataSource, (manager) =>
+      manager
         .createQueryBuilder()
         .insert()
         .into(RecordingMiss)
         .values({ isrc, expiresAt })
         .orUpdate(['expires_at_ms'], ['isrc'])
-        .execute();
-    });
+        .execute(),
+    );
+    await inTransaction(this.dataSource, (manager) =>
+      manager.delete(RecordingMiss, { expiresAt: LessThan(now) }),
+    );
   }
 }
 
@@ -166,120 +168,4 @@ function toTrack(
     createdAt: stored?.createdAt ?? fetchedAt,
     updatedAt: fetchedAt,
   };
-}
-
-async function saveAlbum(manager: EntityManager, album: Recording['chosen']['album']): Promise<void> {
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(Album)
-    .values({ ...album, images: [...album.images] })
-    .orUpdate(
-      [
-        'title',
-        'type',
-        'release_date',
-        'release_date_precision',
-        'total_tracks',
-        'upc',
-        'label',
-        'url',
-        'images',
-      ],
-      ['id'],
-    )
-    .updateEntity(false)
-    .execute();
-}
-
-/** Sorted by id, so that transactions with artists in common take their locks in the same order. */
-async function saveArtists(manager: EntityManager, artists: readonly RecordingArtist[]): Promise<void> {
-  const rows = artists
-    .map(({ id, name, url }) => ({ id, name, nameNorm: normaliseName(name), url }))
-    .sort((a, b) => (a.id < b.id ? -1 : 1));
-  const stored = await manager.findBy(Artist, { id: In(rows.map(({ id }) => id)) });
-  const storedNames = new Map(stored.map(({ id, nameNorm }) => [id, nameNorm]));
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(Artist)
-    .values(rows)
-    .orUpdate(['name', 'name_norm', 'url'], ['id'])
-    .updateEntity(false)
-    .execute();
-  for (const { id, nameNorm } of rows.filter((row) => storedNames.get(row.id) !== row.nameNorm)) {
-    if (storedNames.has(id)) await manager.delete(ArtistGram, { artistId: id });
-    await insertRows(
-      manager,
-      ArtistGram,
-      gramsOf(nameNorm).map((gram) => ({ gram, artistId: id })),
-    );
-  }
-}
-
-/**
- * Removes those artists and albums that no track has any more. Their rows are locked first: a writer who is about to use
- * one of them has it locked already (it has just upserted it), or will make it anew.
- */
-async function removeOrphans(
-  manager: EntityManager,
-  artistIds: readonly string[],
-  albumIds: readonly string[],
-): Promise<void> {
-  const lockable = manager.dataSource.options.type !== 'better-sqlite3'; // there, a transaction has the whole file
-  if (artistIds.length > 0) {
-    const ids = [...artistIds].sort();
-    if (lockable)
-      await manager
-        .createQueryBuilder(Artist, 'artist')
-        .setLock('pessimistic_write')
-        .whereInIds(ids)
-        .orderBy('artist.id')
-        .getMany();
-    await manager
-      .createQueryBuilder()
-      .delete()
-      .from(Artist)
-      .where(
-        'id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM track_artist WHERE track_artist.artist_id = artist.id)',
-        { ids },
-      )
-      .execute();
-    await manager
-      .createQueryBuilder()
-      .delete()
-      .from(ArtistGram)
-      .where(
-        'artist_id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM artist WHERE artist.id = artist_gram.artist_id)',
-        { ids },
-      )
-      .execute();
-  }
-  if (albumIds.length > 0) {
-    const ids = [...albumIds];
-    if (lockable)
-      await manager.createQueryBuilder(Album, 'album').setLock('pessimistic_write').whereInIds(ids).getMany();
-    await manager
-      .createQueryBuilder()
-      .delete()
-      .from(Album)
-      .where('id IN (:...ids) AND NOT EXISTS (SELECT 1 FROM track WHERE track.album_id = album.id)', { ids })
-      .execute();
-  }
-}
-
-async function insertRows<Row extends ObjectLiteral>(
-  manager: EntityManager,
-  entity: new () => Row,
-  rows: readonly Row[],
-): Promise<void> {
-  for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(entity)
-      .values(rows.slice(at, at + ROWS_A_STATEMENT))
-      .updateEntity(false)
-      .execute();
-  }
 }

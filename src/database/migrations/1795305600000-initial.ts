@@ -4,7 +4,7 @@ import { columnsFor } from '../migration-columns';
 /** Tracks, albums, artists, their word index, remembered misses, API tokens. */
 export class Initial1795305600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    const { code, text, json, moment, integer, small, flag } = columnsFor(runner);
+    const { code, text, json, moment, integer, small, flag } = await columnsFor(runner);
     const key = (table: string) => ({ isPrimary: true, primaryKeyConstraintName: `pk_${table}` });
 
     await runner.createTable(

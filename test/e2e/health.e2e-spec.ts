@@ -1,0 +1,92 @@
+import { DataSource } from 'typeorm';
+import { VERSION } from '../../src/config/version';
+import { type Answer, startApp, type TestApp } from '../support/app';
+import { expectProblem } from './problem-check';
+
+describe('health', () => {
+  let service: TestApp;
+  beforeAll(async () => {
+    service = await startApp();
+  });
+  afterAll(() => service.stop());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  const probe = (name: string, options = {}): Promise<Answer> =>
+    service.call('GET', `/health/${name}`, { token: null, ...options });
+  /** Longer than what a check is good for. */
+  const untilStale = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1_050));
+
+  it.each(['live', 'ready', 'startup'])('%s is ok, and is never kept', async (name) => {
+    const answer = await probe(name);
+    expect([answer.status, answer.body]).toEqual([200, { status: 'ok' }]);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('etag')).toBeNull();
+    expect((await probe(name, { headers: { authorization: 'Bearer nonsense' } })).status).toBe(200);
+    expectProblem(await probe(`${name}?verbose=1`), 'invalid-request', `/health/${name}`);
+  });
+
+  it('live and startup touch nothing', async () => {
+    const query = jest.spyOn(service.app.get(DataSource), 'query');
+    for (let call = 0; call < 5; call++) for (const name of ['live', 'startup']) await probe(name);
+    expect(query).not.toHaveBeenCalled();
+  });
+
+  it('O02 a hundred at once cost one real check, and those right after it none', async () => {
+    await untilStale();
+    const query = jest.spyOn(service.app.get(DataSource), 'query');
+    const answers = await Promise.all(Array.from({ length: 100 }, () => probe('ready')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(query.mock.calls.length).toBeGreaterThanOrEqual(1);
+    expect(query.mock.calls.length).toBeLessThanOrEqual(2);
+    const before = query.mock.calls.length;
+    for (let call = 0; call < 10; call++) await probe('ready');
+    expect(query.mock.calls.length).toBeLessThanOrEqual(before + 1);
+  });
+
+  it('ready is 503 in 500 ms while the database hangs, and live is 200', async () => {
+    await untilStale();
+    let release = (): void => undefined;
+    const hanging = new Promise<void>((resolve) => (release = resolve));
+    jest.spyOn(service.app.get(DataSource), 'query').mockImplementation(() => hanging);
+    const startedAt = Date.now();
+    const [ready, again, live] = await Promise.all([probe('ready'), probe('ready'), probe('live')]);
+    expect(Date.now() - startedAt).toBeLessThan(600);
+    expect([ready.status, ready.body]).toEqual([503, { status: 'error' }]);
+    expect(again.status).toBe(503);
+    expect(live.status).toBe(200);
+    const full = await service.call('GET', '/health', { token: service.tokens.operator });
+    expect([full.status, full.body.error.database.status]).toEqual([503, 'down']);
+    release();
+    jest.restoreAllMocks();
+    await untilStale();
+    expect((await probe('ready')).status).toBe(200);
+  });
+
+  it('ready is 503 while the database refuses', async () => {
+    await untilStale();
+    jest.spyOn(service.app.get(DataSource), 'query').mockRejectedValue(new Error('refused by the test'));
+    const ready = await probe('ready');
+    expect([ready.status, ready.body]).toEqual([503, { status: 'error' }]);
+    expect(ready.text).not.toContain('refused');
+    jest.restoreAllMocks();
+    await untilStale();
+  });
+
+  it('the full view, for whoever may see it', async () => {
+    const answer = await service.call('GET', '/health', { token: service.tokens.operator });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.body).toMatchObject({
+      status: 'ok',
+      details: {
+        database: { status: 'up', engine: service.database.engine, state: 'ready' },
+        source: { status: 'up', name: 'sample' },
+        process: { status: 'up', version: VERSION, uptimeSeconds: expect.any(Number) },
+      },
+    });
+    expect(answer.body.details.process.residentBytes).toBeGreaterThan(10_000_000);
+    expect(answer.text).not.toMatch(/127\.0\.0\.1|password|deadwax_[0-9a-f]/);
+  });
+});

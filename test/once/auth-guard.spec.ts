@@ -1,0 +1,64 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { ApiTokensService } from '../../src/auth/api-tokens.service';
+import { AuthGuard } from '../../src/auth/auth.guard';
+import { AnyToken, Public, RequiresScope } from '../../src/auth/policy.decorators';
+import { SCOPES } from '../../src/auth/scopes';
+
+/** Handlers of every kind; `undeclared` is the mistake that the guard must not forgive. */
+class Handlers {
+  undeclared(): void {
+    // never called
+  }
+  @Public()
+  open(): void {
+    // never called
+  }
+  @AnyToken()
+  known(): void {
+    // never called
+  }
+  @RequiresScope('tokens:admin')
+  scoped(): void {
+    // never called
+  }
+}
+
+const authenticate = jest.fn();
+const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService);
+
+function calling(handler: keyof Handlers, authorization?: string): Promise<boolean> {
+  const headersDistinct = authorization === undefined ? {} : { authorization: [authorization] };
+  return guard.canActivate({
+    getHandler: () => Object.getOwnPropertyDescriptor(Handlers.prototype, handler)?.value as unknown,
+    getClass: () => Handlers,
+    switchToHttp: () => ({ getRequest: () => ({ raw: { headersDistinct } }) }),
+  } as unknown as ExecutionContext);
+}
+
+beforeEach(() => {
+  authenticate.mockReset().mockResolvedValue({
+    ...{ subject: 'admin', kind: 'api-token', scopes: SCOPES, expiresAt: null },
+  });
+});
+
+it('lets nobody into a handler that declares no policy, not even who may do all', async () => {
+  await expect(calling('undeclared')).rejects.toMatchObject({ slug: 'unauthenticated' });
+  await expect(calling('undeclared', 'Bearer all')).rejects.toThrow('Handlers.undeclared declares no policy');
+});
+
+it('lets each into what the policy names', async () => {
+  await expect(calling('open')).resolves.toBe(true);
+  expect(authenticate).not.toHaveBeenCalled();
+  await expect(calling('known', 'Bearer any')).resolves.toBe(true);
+  await expect(calling('scoped', 'Bearer any')).resolves.toBe(true);
+  authenticate.mockResolvedValue({ scopes: SCOPES.filter((scope) => scope !== 'tokens:admin') });
+  await expect(calling('known', 'Bearer any')).resolves.toBe(true);
+  await expect(calling('scoped', 'Bearer any')).rejects.toMatchObject({ slug: 'insufficient-scope' });
+  // Compared exactly: no scope includes another, and no part of a name is a name.
+  authenticate.mockResolvedValue({ scopes: ['tokens', 'tokens:', 'tokens:administrator', 'TOKENS:ADMIN'] });
+  await expect(calling('scoped', 'Bearer any')).rejects.toMatchObject({ slug: 'insufficient-scope' });
+  authenticate.mockResolvedValue(null);
+  await expect(calling('known', 'Bearer any')).rejects.toMatchObject({ slug: 'unauthenticated' });
+  await expect(calling('open', 'Bearer any')).resolves.toBe(true);
+});

@@ -1,0 +1,130 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { configureApp } from '../../src/app';
+import { AppModule } from '../../src/app.module';
+import { ApiTokensService } from '../../src/auth/api-tokens.service';
+import { ROLES, type Role } from '../../src/auth/scopes';
+import { createHttpAdapter } from '../../src/common/http-server';
+import { DatabaseConnector } from '../../src/database/database.connector';
+import { describeApi } from '../../src/openapi';
+import { createTestDatabase, type TestDatabase } from './database';
+import { OpenApiConformity } from './openapi-conformity';
+import type { SpotifyFake } from '../fakes/spotify/spotify-fake';
+
+/** The whole app, listening on loopback, on a database of its own. */
+export interface TestApp {
+  readonly app: NestFastifyApplication;
+  readonly url: string;
+  readonly database: TestDatabase;
+  /** Texts of valid tokens, one a role. */
+  readonly tokens: Readonly<Record<Role, string>>;
+  /**
+   * Calls the app; with the admin token unless another (or null for none) is given. A `json` body sets its content type.
+   * @throws Error where the answer is not as the OpenAPI document has it
+   */
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly token?: string | null;
+  readonly json?: unknown;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body parsed, where it is JSON; else undefined. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies of every shape
+  readonly body: any;
+}
+
+/** The environment that makes the app ask the Spotify stand-in. */
+export function spotifyEnvironment(fake: SpotifyFake): Record<string, string> {
+  return {
+    SPOTIFY_CLIENT_ID: fake.clientId,
+    SPOTIFY_CLIENT_SECRET: fake.clientSecret,
+    SPOTIFY_API_URL: fake.apiUrl,
+    SPOTIFY_ACCOUNTS_URL: fake.accountsUrl,
+  };
+}
+
+/** Starts the app as `serve` does, with these settings and no others. Without Spotify settings the sample catalogue serves. */
+export async function startApp(environment: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+  const database = await createTestDatabase();
+  const app = await withEnvironment({ DATABASE_URL: database.url, LOG_LEVEL: 'silent', ...environment }, () =>
+    NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(), {
+      abortOnError: false,
+      logger: false,
+      bodyParser: false,
+    }),
+  );
+  configureApp(app);
+  await app.listen(0, '127.0.0.1');
+  await app.get(DatabaseConnector).open();
+  const url = (await app.getUrl()).replace(/\/$/, '');
+  const service = app.get(ApiTokensService);
+  const tokens = Object.fromEntries(
+    await Promise.all(
+      Object.entries(ROLES).map(
+        async ([role, scopes]) => [role, (await service.create(`test ${role}`, scopes, null)).text] as const,
+      ),
+    ),
+  ) as Record<Role, string>;
+
+  let conformity: OpenApiConformity | undefined;
+
+  return {
+    app,
+    url,
+    database,
+    tokens,
+    async call(method, path, { token = tokens.admin, json, body, headers = {} } = {}) {
+      const response = await fetch(url + path, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(json === undefined ? (body === undefined ? {} : { body }) : { body: JSON.stringify(json) }),
+      });
+      const text = await response.text();
+      conformity ??= new OpenApiConformity(describeApi(app));
+      conformity.check({ method, path, status: response.status, headers: response.headers, text });
+      const isJson = /^application\/(\w+\+)?json/.test(response.headers.get('content-type') ?? '');
+      return {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: isJson && text !== '' ? (JSON.parse(text) as unknown) : undefined,
+      };
+    },
+    async stop() {
+      await app.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Settings are read while the app is made: the environment is put back right after. */
+async function withEnvironment<T>(
+  environment: Readonly<Record<string, string>>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const before = { ...process.env };
+  Object.assign(process.env, environment);
+  try {
+    return await work();
+  } finally {
+    for (const name of Object.keys(environment)) {
+      if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = before[name];
+    }
+  }
+}

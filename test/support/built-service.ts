@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { transformSync } from '@swc/core';
+
+const ROOT = join(__dirname, '..', '..');
+
+/** The service compiled into a folder of its own, to be run as a process. */
+export interface BuiltService {
+  /** Starts `dist/main.js`, or `dist/cli/main.js` with these arguments, in an empty folder unless `cwd` is named. */
+  start(
+    environment?: Readonly<Record<string, string>>,
+    options?: { args?: string[]; cwd?: string },
+  ): RunningProcess;
+  /** A new folder, removed by `remove`. */
+  folder(): string;
+  /** Ends what still runs and removes all folders. */
+  remove(): Promise<void>;
+}
+
+export interface RunningProcess {
+  readonly child: ChildProcess;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The exit code, or the signal that ended it, with the milliseconds since the start. */
+  readonly ended: Promise<{ code: number | NodeJS.Signals | null; ms: number }>;
+  /** The first match in what was written to standard output. Fails when the process ends first, or after 20 s. */
+  says(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Compiles `src` as the build does, without its check of types. */
+export function buildService(): BuiltService {
+  const home = mkdtempSync(join(tmpdir(), 'deadwax-built-'));
+  compile(join(ROOT, 'src'), join(home, 'dist'));
+  copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
+  const running: RunningProcess[] = [];
+  let folders = 0;
+  const folder = () => {
+    const path = join(home, `cwd-${folders++}`);
+    mkdirSync(path);
+    return path;
+  };
+  return {
+    folder,
+    start(environment = {}, { args, cwd = folder() } = {}) {
+      const script = join(home, 'dist', args === undefined ? 'main.js' : 'cli/main.js');
+      const started = new Running([script, ...(args ?? [])], environment, cwd);
+      running.push(started);
+      return started;
+    },
+    async remove() {
+      for (const { child } of running) child.kill('SIGKILL');
+      await Promise.all(running.map(({ ended }) => ended));
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+function compile(from: string, to: string): void {
+  const {
+    $schema: _schema,
+    exclude: _exclude,
+    ...options
+  } = JSON.parse(readFileSync(join(ROOT, '.swcrc'), 'utf8')) as Record<string, unknown>;
+  for (const name of readdirSync(from, { recursive: true }).map(String)) {
+    const target = join(to, name.replace(/\.ts$/, '.js'));
+    if (name.endsWith('.json')) cpSync(join(from, name), target);
+    if (!name.endsWith('.ts') || name.endsWith('.spec.ts') || name.endsWith('.d.ts')) continue;
+    mkdirSync(dirname(target), { recursive: true });
+    const filename = join(from, name);
+    const { code } = transformSync(readFileSync(filename, 'utf8'), {
+      ...options,
+      swcrc: false,
+      sourceMaps: false,
+      filename,
+    });
+    writeFileSync(target, code);
+  }
+}
+
+class Running implements RunningProcess {
+  stdout = '';
+  stderr = '';
+  readonly child: ChildProcess;
+  readonly ended: RunningProcess['ended'];
+  private hasEnded = false;
+
+  constructor(args: string[], environment: Readonly<Record<string, string>>, cwd: string) {
+    const startedAt = Date.now();
+    const { PATH = '', TZ = 'UTC' } = process.env;
+    this.child = spawn(process.execPath, args, {
+      cwd,
+      env: { PATH, TZ, PORT: '0', ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code, signal) => {
+        this.hasEnded = true;
+        resolve({ code: code ?? signal, ms: Date.now() - startedAt });
+      });
+    });
+  }
+
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const match = pattern.exec(this.stdout);
+      if (match !== null) return match;
+      if (this.hasEnded || Date.now() > deadline)
+        throw new Error(
+          `${this.hasEnded ? 'ended' : 'waited'} without ${pattern.source}:\n${this.stdout}\n${this.stderr}`,
+        );
+      await sleep(10);
+    }
+  }
+}
