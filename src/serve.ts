@@ -9,7 +9,6 @@ import { DatabaseConnector, DatabaseFaultError } from './database/database.conne
 
 /** What a shutdown may take before the process ends by force. */
 const SHUTDOWN_TIMEOUT_MS = 25_000;
-const IDLE_CHECK_MS = 100;
 const EXAMPLE_ISRC = 'USWB10102873';
 
 /** Runs the server until a signal ends it. Faults of the settings or the database end it with a message and no stack. */
@@ -58,10 +57,6 @@ function stopOnSignals(app: NestFastifyApplication): void {
       if (isStopping) process.exit(1);
       isStopping = true;
       setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref();
-      // Closing ends the connections that are idle now; one whose call is answered later would be kept for the next call.
-      setInterval(() => {
-        app.getHttpServer().closeIdleConnections();
-      }, IDLE_CHECK_MS).unref();
       app.close().then(
         () => process.exit(0),
         (error: unknown) => {
@@ -84,8 +79,8 @@ function greet(url: string, firstToken: string | null): void {
   lines.push(
     '',
     'Try it:',
-    `  curl -X POST ${shown}/v1/tracks -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"isrc":"${EXAMPLE_ISRC}"}'`,
-    `  curl ${shown}/v1/tracks/${EXAMPLE_ISRC} -H 'Authorization: Bearer ${token}'`,
+    `  curl -X POST ${shown}/v1/tracks -H "Authorization: Bearer ${token}" -H 'Content-Type: application/json' -d '{"isrc":"${EXAMPLE_ISRC}"}'`,
+    `  curl ${shown}/v1/tracks/${EXAMPLE_ISRC} -H "Authorization: Bearer ${token}"`,
     '',
   );
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -66,7 +66,7 @@ export class ApiTokensService {
     }
     if (given === null && this.settings.isProduction) {
       this.logger.warn(
-        'there is no API token: set AUTH_BOOTSTRAP_TOKEN, or run "deadwax token create --role admin"',
+        'there is no API token: set AUTH_BOOTSTRAP_TOKEN, or run "deadwax token create --name admin --role admin"',
       );
       return null;
     }

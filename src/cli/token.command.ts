@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import { ApiTokensService } from '../auth/api-tokens.service';
 import { ROLES, type Role, SCOPES, type Scope } from '../auth/scopes';
 import { withApp } from './app-context';
@@ -81,7 +82,7 @@ function print(value: unknown): void {
 function toTable(tokens: readonly TokenLine[]): string[] {
   const rows = tokens.map((token) => [
     token.id,
-    JSON.stringify(token.name).slice(1, -1), // a name could hold what steers a terminal
+    token.name.replace(/\p{C}/gu, '\ufffd'), // what steers a terminal, or cannot be seen
     token.hint,
     stateOf(token, new Date()),
     token.lastUsedAt === null ? 'never' : minutes(token.lastUsedAt),
@@ -131,12 +132,16 @@ function readScopes(text: string): Scope[] {
 
 function readExpiry(text: string): Date {
   const days = /^([1-9]\d{0,4})d$/.exec(text)?.[1];
-  const isDate = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  const when =
-    days === undefined
-      ? new Date(isDate ? text : Number.NaN)
-      : new Date(Date.now() + Number(days) * 86_400_000);
-  if (Number.isNaN(when.getTime()) || when <= new Date())
+  const when = days === undefined ? readDate(text) : new Date(Date.now() + Number(days) * 86_400_000);
+  if (when === null || when <= new Date()) {
     throw new InvalidArgumentError('must be a date to come, or days as in 90d');
+  }
   return when;
+}
+
+/** By zod, which knows the calendar: `Date` reads 30 February as 2 March. */
+function readDate(text: string): Date | null {
+  return z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(text).success
+    ? new Date(text)
+    : null;
 }

@@ -29,6 +29,7 @@ describe('judgeDatabaseError', () => {
     ['unavailable', 'PostgreSQL connection failure', { code: '08006' }],
     ['unavailable', 'PostgreSQL too many connections', { code: '53300' }],
     ['unavailable', 'SQLite cannot open', { code: 'SQLITE_CANTOPEN' }],
+    ['unknown', 'a file that is missing', { errno: -2, code: 'ENOENT', syscall: 'open' }],
     ['unknown', 'MariaDB syntax', { errno: 1064, code: 'ER_PARSE_ERROR' }],
     ['unknown', 'MariaDB access denied', { errno: 1045, code: 'ER_ACCESS_DENIED_ERROR' }],
     ['unknown', 'PostgreSQL wrong password', { code: '28P01' }],

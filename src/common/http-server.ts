@@ -22,7 +22,7 @@ const HTML_PATHS = /^\/(docs|problems)(\/|$)/;
 /** What clients may revalidate: the API proper, and its description. */
 const CONDITIONAL_ROUTES = /^\/(v1\/|openapi\.json$)/;
 /** Probes are answered until the last: they tell by themselves that the service is stopping. */
-const PROBE_ROUTES = /^\/health\//;
+const PROBE_ROUTES = '/health/';
 
 /**
  * The HTTP server under Nest, with what holds for every path: request id, limits, 405 and 406, conditional requests,
@@ -69,12 +69,16 @@ export function createHttpAdapter(): FastifyAdapter {
   });
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (isClosing) reply.header('connection', 'close');
     done(
-      isClosing && !(request.routeOptions.url ?? '').startsWith("/health/")
+      isClosing && !(request.routeOptions.url ?? '').startsWith(PROBE_ROUTES)
         ? new AppError('shutting-down', 'This replica is stopping. Send the call again.')
         : findRefusal(request, allowedMethods),
     );
+  });
+  server.addHook('onSend', (_request, reply, payload, done) => {
+    // Else a connection that is kept alive would keep the server from closing.
+    if (isClosing) reply.header('connection', 'close');
+    done(null, payload);
   });
   server.addHook('onSend', answerConditionally);
   return adapter;

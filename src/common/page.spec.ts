@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from './app-error';
 import { decodeCursor, encodeCursor, linkNext, noBody, noQuery, pageQuery, toPage } from './page';
@@ -81,6 +82,15 @@ describe('cursors', () => {
   it('are refused where the key is not what the list puts into it', () => {
     for (const wrong of [[], [1], ['x', 1], [1.5, 'x'], [1, 'x', 2], [1, 2]])
       refuses('tracks', encodeCursor('tracks', wrong));
+  });
+
+  it('are refused where somebody signed what this list never gives', () => {
+    const sign = (text: string) => {
+      const check = createHash('sha256').update(`tracks\n${text}`).digest('base64url').slice(0, 16);
+      return Buffer.from(check + text).toString('base64url');
+    };
+    expect(decodeCursor('tracks', sign('[1,"a"]'), key)).toEqual([1, 'a']);
+    for (const text of ['not JSON', '', '[1', 'null', '{}', '[1]', '["a",1]']) refuses('tracks', sign(text));
   });
 
   it('are refused when they are anything else', () => {

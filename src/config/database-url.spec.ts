@@ -101,6 +101,7 @@ describe('parseDatabaseUrl: servers', () => {
     ['bytes that are not UTF-8', 'mysql://u:%ff@h/d'],
     ['another engine', 'mssql://u:p@h/d'],
     ['no engine', '//u:p@h/d'],
+    ['what every object has', 'constructor://u:p@h/d'],
     ['a web address', 'https://u:p@h/d'],
   ])('refuses %s', (_, text) => {
     expect(faultOf(text)).toBe(
@@ -139,6 +140,17 @@ describe('parseDatabaseUrl: TLS', () => {
       expect(faultOf(withQuery(`sslmode=${mode}`))).toBe('has an sslmode other than disable and verify-full');
     },
   );
+
+  it('refuses a mode or an authority told twice, and an authority without the mode that uses it', () => {
+    for (const query of [
+      'sslmode=disable&sslmode=verify-full',
+      'sslmode=verify-full&sslrootcert=a&sslrootcert=b',
+    ]) {
+      expect(faultOf(withQuery(query))).toBe('has a query parameter twice');
+    }
+    const alone = `sslrootcert=${encodeURIComponent(certificate)}`;
+    expect(faultOf(withQuery(alone))).toBe('has an sslrootcert, which needs sslmode=verify-full');
+  });
 
   it('refuses an authority that cannot be read, or that nothing would be checked against', () => {
     expect(faultOf(withQuery('sslmode=verify-full&sslrootcert=no-such-file.pem'))).toBe(

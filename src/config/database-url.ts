@@ -58,9 +58,13 @@ export function parseDatabaseUrl(text: string): { address: DatabaseAddress } | {
 function parseTls(query: URLSearchParams): { tls: { ca: string | null } | null } | { fault: string } {
   const unknown = [...query.keys()].filter((key) => key !== 'sslmode' && key !== 'sslrootcert');
   if (unknown.length > 0) return { fault: 'has a query parameter other than sslmode and sslrootcert' };
+  if (query.getAll('sslmode').length > 1 || query.getAll('sslrootcert').length > 1) {
+    return { fault: 'has a query parameter twice' };
+  }
   const mode = query.get('sslmode') ?? 'disable';
   const file = query.get('sslrootcert');
   if (mode === 'disable' && file === null) return { tls: null };
+  if (mode === 'disable') return { fault: 'has an sslrootcert, which needs sslmode=verify-full' };
   // Without a check of the certificate, TLS keeps out nobody who sits on the line: such modes are not offered.
   if (mode !== 'verify-full') return { fault: 'has an sslmode other than disable and verify-full' };
   if (file === null) return { tls: { ca: null } };
@@ -72,7 +76,7 @@ function parseTls(query: URLSearchParams): { tls: { ca: string | null } | null }
 }
 
 function isServerEngine(engine: string): engine is keyof typeof DEFAULT_PORTS {
-  return engine in DEFAULT_PORTS;
+  return Object.hasOwn(DEFAULT_PORTS, engine);
 }
 
 function decode(text: string): string | null {

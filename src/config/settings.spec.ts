@@ -96,7 +96,7 @@ describe('parseSettings: the rule of each setting', () => {
     ['DATABASE_MIGRATE', ['yes', 'TRUE', '1', '0'], /must be true or false/],
     ['SPOTIFY_CLIENT_ID', ['a:b', 'a b', 'ä', 'x'.repeat(201)], /printable ASCII without space or colon/],
     ['SPOTIFY_CLIENT_SECRET', ['a b', 'a\tb', 'é', 'x'.repeat(201)], /printable ASCII without space/],
-    ['SPOTIFY_API_URL', ['api', 'ftp://h/', 'https://u:p@h/', 'https://h/?a=b', 'https://h/#x'], /http or https address/],
+    ['SPOTIFY_API_URL', ['api', 'ftp://h/', 'https://u:p@h/', 'https://h/?a=b', 'https://h/#x', 'https://h/v1?', 'https://h/v1#', ' https://h/v1'], /http or https address/],
     ['SPOTIFY_ACCOUNTS_URL', ['//h', 'file:///x', 'https://u@h', 'https://h?x'], /http or https address/],
     ['SPOTIFY_MARKETS', ['SWE', 'S', 'SE;US', 'SE,se', 'S3', 'ＳＥ', many(21)], /alpha-2 country codes/],
     ['SPOTIFY_MAX_PAGES', ['0', '101', 'all'], /whole number from 1 to 100$|whole number from 1 to 100 /],

@@ -54,12 +54,10 @@ const baseUrl = (rule: string) =>
   z
     .string()
     .refine((text) => {
-      if (!URL.canParse(text)) return false;
+      // An empty query or fragment, and white space around, are lost in parsing.
+      if (/[?#\s]/.test(text) || !URL.canParse(text)) return false;
       const url = new URL(text);
-      return (
-        ['http:', 'https:'].includes(url.protocol) &&
-        url.search + url.hash + url.username + url.password === ''
-      );
+      return ['http:', 'https:'].includes(url.protocol) && url.username + url.password === '';
     }, rule)
     .transform((text) => text.replace(/\/+$/, ''));
 

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import mysql from 'mysql2';
 import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -164,8 +164,9 @@ export function createDataSource(options: DataSourceOptions): DataSource {
   return dataSource;
 }
 
-/** Makes the folder of an SQLite file, readable to this user alone: the file holds token hashes. */
-export function prepareFolder(address: DatabaseAddress): void {
-  if (address.engine === 'sqlite' && address.path !== ':memory:')
-    mkdirSync(dirname(address.path), { recursive: true, mode: 0o700 });
+/** Makes the file of an SQLite database and its folder, readable to this user alone: it holds token hashes. */
+export function prepareFile(address: DatabaseAddress): void {
+  if (address.engine !== 'sqlite' || address.path === ':memory:') return;
+  mkdirSync(dirname(address.path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(address.path, 'a', 0o600)); // the files that SQLite puts beside it take its mode
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { judgeDatabaseError } from '../common/database-error';
 import { type Settings, settings } from '../config/settings';
-import { prepareFolder } from './data-source';
+import { prepareFile } from './data-source';
 import { migrate, pendingMigrations } from './migrator';
 
 const RETRY_MS = 1000;
@@ -61,14 +61,14 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
 
   private async connectAndMigrate(isPatient: boolean, shouldMigrate: boolean): Promise<void> {
     const isConnected = await this.patiently(isPatient, 'the database cannot be reached', async () => {
-      prepareFolder(this.settings.database);
+      prepareFile(this.settings.database);
       if (!this.dataSource.isInitialized) await this.dataSource.initialize();
       return true;
     });
     if (!isConnected) return;
     this.currentState = 'migrating';
     const isCurrent = await this.patiently(isPatient, 'the database went away while migrating', async () => {
-      if (!shouldMigrate) return this.awaitMigrations();
+      if (!shouldMigrate) return this.awaitMigrations(isPatient);
       const applied = await migrate(this.dataSource);
       if (applied.length > 0) this.logger.log(`migrations applied: ${applied.join(', ')}`);
       return true;
@@ -77,12 +77,13 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
   }
 
   /** False where the app is closed before another job has applied them. */
-  private async awaitMigrations(): Promise<boolean> {
+  private async awaitMigrations(isPatient: boolean): Promise<boolean> {
     let isTold = false;
     for (;;) {
       const pending = await pendingMigrations(this.dataSource);
       if (pending.length === 0) return true;
       if (this.isStopping) return false;
+      if (!isPatient) throw new Error('its schema is not current: run "deadwax migrate"');
       if (!isTold) this.logger.warn(`waiting for migrations that another job applies: ${pending.join(', ')}`);
       isTold = true;
       await sleep(RETRY_MS);

@@ -38,7 +38,8 @@ export const LoggingModule = LoggerModule.forRootAsync({
           if (!isChatter) method.apply(this, args);
         },
       },
-      mixin: () => currentCall.getStore() ?? {},
+      // A copy: pino writes the fields of the line into what it is given.
+      mixin: () => ({ ...currentCall.getStore() }),
       ...(process.stdout.isTTY
         ? { transport: { target: 'pino-pretty', options: { singleLine: true, ignore: 'hostname,pid' } } }
         : {}),

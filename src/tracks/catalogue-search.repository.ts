@@ -29,9 +29,16 @@ export interface StoredArtist extends Artist {
 }
 
 /** Popularity descending (not told: last), then ISRC. */
-const trackKey = z.tuple([z.number().int(), z.string().max(12)]);
+const rank = z.number().int().min(0).max(101);
+/** What a column can hold: PostgreSQL takes no NUL. */
+const storable = (length: number) =>
+  z
+    .string()
+    .max(length)
+    .regex(/^[^\0]*$/);
+const trackKey = z.tuple([rank, storable(12)]);
 /** How well the name fits, the name, the id. */
-const artistKey = z.tuple([z.number().int(), z.string().max(500), z.string().max(64)]);
+const artistKey = z.tuple([rank, storable(1000), storable(64)]);
 
 /** More grams than this are not joined one by one, but counted: MySQL joins 61 tables at most. */
 const MAX_JOINED_GRAMS = 6;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { fakeTrack, type FakeTrackInput } from '../fakes/spotify/fake-track';
 import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { type Answer, spotifyEnvironment, startApp, type TestApp } from '../support/app';
@@ -166,6 +167,28 @@ describe('tracks', () => {
 
   it('take limits from 1 to 200, and 50 unless told', async () => {
     for (const limit of ['1', '200']) expect((await get(`/v1/tracks?limit=${limit}`)).status).toBe(200);
+  });
+
+  it('A15 refuse a cursor that somebody signed over what no row can hold', async () => {
+    const sign = (list: string, key: unknown): string => {
+      const text = JSON.stringify(key);
+      const check = createHash('sha256').update(`${list}\n${text}`).digest('base64url').slice(0, 16);
+      return Buffer.from(check + text).toString('base64url');
+    };
+    const nothing = '[null,null,null]';
+    expect((await get(`/v1/tracks?${query({ cursor: sign(`tracks ${nothing}`, [43, 'A']) })}`)).status).toBe(
+      200,
+    );
+    for (const key of [
+      [43, '\0'],
+      [1e15, 'A'],
+      [-1, 'A'],
+      [0.5, 'A'],
+    ]) {
+      expect((await get(`/v1/tracks?${query({ cursor: sign(`tracks ${nothing}`, key) })}`)).status).toBe(400);
+    }
+    const artists = sign('artists [null]', [0, 'a\0', 'b']);
+    expect((await get(`/v1/artists?${query({ cursor: artists })}`)).status).toBe(400);
   });
 
   it('A15 refuse a cursor that was edited, cut, added to, made up, or is of another list', async () => {

@@ -60,11 +60,13 @@ describe('the server', () => {
     for (const line of log) expect([typeof line['level'], typeof line['time']]).toEqual(['string', 'string']);
     expect(JSON.stringify(log)).toMatch(/SAMPLE catalogue/);
     expect(JSON.stringify(log)).not.toMatch(/dwx_/);
-    expect(statSync(join(cwd, 'data')).mode & 0o077).toBe(0); // it holds token hashes
+    for (const path of ['data', 'data/deadwax.db']) expect(statSync(join(cwd, path)).mode & 0o077).toBe(0); // token hashes
 
     const second = service.start({}, { cwd });
     const again = await readyUrl(second);
     expect(second.stdout).not.toMatch(TOKEN);
+    // Double quotes: the shell puts the token in.
+    await second.says(/-H "Authorization: Bearer \$DEADWAX_TOKEN"/);
     const stored = await fetch(`${again}/v1/tracks/${ISRC}`, {
       headers: { authorization: `Bearer ${token}` },
     });
@@ -100,6 +102,35 @@ describe('the server', () => {
     } finally {
       await spotify.stop();
     }
+  });
+
+  it('writes nothing of one log line into another', async () => {
+    const running = service.start({
+      AUTH_BOOTSTRAP_TOKEN: SECRET,
+      SPOTIFY_CLIENT_ID: 'id',
+      SPOTIFY_CLIENT_SECRET: 'secret',
+      SPOTIFY_API_URL: 'http://127.0.0.1:1/v1',
+      SPOTIFY_ACCOUNTS_URL: 'http://127.0.0.1:1',
+    });
+    expect((await post(await readyUrl(running), SECRET)).status).toBe(503);
+    running.child.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+    const log = logOf(running);
+    const failure = log.find(({ slug }) => slug === 'source-unavailable');
+    const call = log.find(({ msg }) => msg === 'call');
+    expect(failure?.['requestId']).toBe(call?.['requestId']);
+    expect(Object.keys(call ?? {}).sort()).toEqual([
+      'caller',
+      'durationMs',
+      'level',
+      'method',
+      'msg',
+      'path',
+      'requestId',
+      'route',
+      'status',
+      'time',
+    ]);
   });
 
   it('ends with code 0 when told to while it waits for its database', async () => {
@@ -234,6 +265,7 @@ describe('the command line', () => {
       run(cwd, 'token', 'create', '--name', 'x', '--role', 'reader', '--scopes', 'ops:read'),
       run(cwd, 'token', 'create', '--name', 'x', '--scopes', 'ops:write'),
       run(cwd, 'token', 'create', '--name', 'x', '--role', 'reader', '--expires', '2020-01-01'),
+      run(cwd, 'token', 'create', '--name', 'x', '--role', 'reader', '--expires', '2096-02-30'),
       run(cwd, 'token', 'revoke'),
       run(cwd, 'token', 'list', '--loud'),
     ]);
@@ -247,6 +279,18 @@ describe('the command line', () => {
       expect(err).not.toMatch(/^\s+at /m);
     }
     expect(existsSync(join(cwd, 'data'))).toBe(false);
+  });
+
+  it('does not wait for migrations that are another job to apply', async () => {
+    const running = service.start({ DATABASE_MIGRATE: 'false' }, { args: ['token', 'list'] });
+    expect((await running.ended).code).toBe(1);
+    expect(running.stderr).toMatch(/not current: run "deadwax migrate"/);
+  });
+
+  it('shows no control characters of a name', async () => {
+    const cwd = service.folder();
+    await run(cwd, 'token', 'create', '--name', 'a\u001b[2J\u009bb', '--role', 'reader');
+    expect((await run(cwd, 'token', 'list')).out).toMatch(/a\ufffd\[2J\ufffdb/);
   });
 
   it('does not wait for a database that is not there', async () => {
