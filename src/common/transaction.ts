@@ -2,8 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { judgeDatabaseError } from './database-error';
 
-const MAX_TRIES = 5;
+/** Writers that crowd on a few rows can meet in a deadlock several times over. */
+const MAX_TRIES = 12;
+/** A wait for a lock is long already: after some of those the caller has waited enough. */
+const ENOUGH_MS = 8_000;
 const BACKOFF_MS = 10;
+const LONGEST_BACKOFF_MS = 320;
 
 /**
  * Runs `work` in one transaction, and again from its beginning where the engine asks for it: deadlock, lock wait
@@ -15,13 +19,15 @@ export async function inTransaction<T>(
   dataSource: DataSource,
   work: (manager: EntityManager) => Promise<T>,
 ): Promise<T> {
+  const startedMs = performance.now();
   for (let tries = 1; ; tries++) {
     try {
       return await dataSource.transaction(work);
     } catch (error) {
       const verdict = judgeDatabaseError(error);
-      if (tries >= MAX_TRIES || (verdict !== 'retry' && verdict !== 'duplicate')) throw error;
-      await sleep(Math.random() * BACKOFF_MS * 2 ** tries);
+      const isSpent = tries >= MAX_TRIES || performance.now() - startedMs > ENOUGH_MS;
+      if (isSpent || (verdict !== 'retry' && verdict !== 'duplicate')) throw error;
+      await sleep(Math.random() * Math.min(BACKOFF_MS * 2 ** tries, LONGEST_BACKOFF_MS));
     }
   }
 }
