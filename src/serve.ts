@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { configureApp } from './app';
@@ -22,13 +23,16 @@ export async function serve(): Promise<void> {
     });
     configureApp(app);
     stopOnSignals(app);
-    const { host, port } = app.get<Settings>(settings.KEY);
+    const { host, port, isProduction } = app.get<Settings>(settings.KEY);
     await app.listen(port, host);
     const database = app.get(DatabaseConnector);
     await database.open();
     if (database.state !== 'ready') return; // a signal came first
     const firstToken = await app.get(ApiTokensService).ensureFirstToken();
-    greet(await app.getUrl(), firstToken);
+    const url = await app.getUrl();
+    // In production, standard output belongs to the log alone.
+    if (isProduction) new Logger('Server').log(`ready at ${url}`);
+    else greet(url, firstToken);
   } catch (error) {
     fail(error);
   }

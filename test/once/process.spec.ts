@@ -9,7 +9,7 @@ import { type BuiltService, buildService, type RunningProcess } from '../support
 
 jest.setTimeout(60_000);
 
-const READY = /Deadwax is ready at (http:\S+)/;
+const READY = /ready at (http:[^\s"]+)/;
 const TOKEN = /dwx_[0-9A-Za-z]{38}/;
 const ISRC = 'USWB10102873';
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2';
@@ -104,8 +104,9 @@ describe('the server', () => {
     }
   });
 
-  it('writes nothing of one log line into another', async () => {
+  it('writes nothing but its log in production, and nothing of one line into another', async () => {
     const running = service.start({
+      NODE_ENV: 'production',
       AUTH_BOOTSTRAP_TOKEN: SECRET,
       SPOTIFY_CLIENT_ID: 'id',
       SPOTIFY_CLIENT_SECRET: 'secret',
