@@ -40,6 +40,7 @@ export function columnsFor(runner: QueryRunner) {
       type: isSqlite ? 'integer' : 'int',
       ...more,
     }),
+    long: (name: string, more: More = {}): TableColumnOptions => ({ name, type: 'bigint', ...more }),
     small: (name: string, more: More = {}): TableColumnOptions => ({ name, type: 'smallint', ...more }),
     flag: (name: string, more: More = {}): TableColumnOptions => ({
       name,
