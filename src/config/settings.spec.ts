@@ -41,6 +41,8 @@ describe('parseSettings: defaults', () => {
       accountsUrl: 'https://accounts.spotify.com',
       markets: [],
       maxPages: 10,
+      requestsPer30s: 25,
+      requestsPerDay: 800,
       timeoutMs: 10_000,
     });
   });

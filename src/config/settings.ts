@@ -23,6 +23,9 @@ export interface Settings {
     /** ISO 3166-1 alpha-2 codes to ask in on a miss, in order. */
     readonly markets: readonly string[];
     readonly maxPages: number;
+    /** Calls in any 30 s and in any 24 h; 0 is no limit of our own. */
+    readonly requestsPer30s: number;
+    readonly requestsPerDay: number;
     readonly timeoutMs: number;
   } | null;
   readonly auth: {
@@ -113,6 +116,16 @@ const environment = z.object({
       'must be ISO 3166-1 alpha-2 country codes, separated by commas, each once, at most 20',
     ),
   SPOTIFY_MAX_PAGES: wholeNumber(1, 100, 'must be a whole number from 1 to 100').default(10),
+  SPOTIFY_REQUESTS_PER_30S: wholeNumber(
+    0,
+    100_000,
+    'must be a whole number from 0 to 100000 (calls in 30 s, 0 for no limit)',
+  ).default(25),
+  SPOTIFY_REQUESTS_PER_DAY: wholeNumber(
+    0,
+    100_000,
+    'must be a whole number from 0 to 100000 (calls in 24 h, 0 for no limit)',
+  ).default(800),
   SPOTIFY_TIMEOUT_MS: wholeNumber(
     100,
     120_000,
@@ -132,6 +145,8 @@ const SHOWABLE = new Set([
   'DATABASE_MIGRATE',
   'SPOTIFY_MARKETS',
   'SPOTIFY_MAX_PAGES',
+  'SPOTIFY_REQUESTS_PER_30S',
+  'SPOTIFY_REQUESTS_PER_DAY',
   'SPOTIFY_TIMEOUT_MS',
 ]);
 
@@ -172,6 +187,8 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
             accountsUrl: values.SPOTIFY_ACCOUNTS_URL,
             markets: values.SPOTIFY_MARKETS,
             maxPages: values.SPOTIFY_MAX_PAGES,
+            requestsPer30s: values.SPOTIFY_REQUESTS_PER_30S,
+            requestsPerDay: values.SPOTIFY_REQUESTS_PER_DAY,
             timeoutMs: values.SPOTIFY_TIMEOUT_MS,
           },
     auth: { bootstrapToken: values.AUTH_BOOTSTRAP_TOKEN ?? null },

@@ -7,6 +7,7 @@ import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiToken } from '../auth/entities/api-token.entity';
 import type { DatabaseAddress } from '../config/database-url';
+import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
 import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
 import { Candidate } from '../tracks/entities/candidate.entity';
@@ -15,6 +16,7 @@ import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { Track } from '../tracks/entities/track.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
+import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
 import { installSqliteGate } from './sqlite-gate';
 
 const CONNECTIONS = 10;
@@ -31,8 +33,19 @@ const UNLIMITED = /^\s*(CREATE|ALTER|DROP)\b/i;
 const POOL_WAIT_MS = 10_000;
 
 const COMMON = {
-  entities: [Track, Album, Artist, TrackArtist, Candidate, ArtistGram, TrackGram, RecordingMiss, ApiToken],
-  migrations: [Initial1795305600000],
+  entities: [
+    Track,
+    Album,
+    Artist,
+    TrackArtist,
+    Candidate,
+    ArtistGram,
+    TrackGram,
+    RecordingMiss,
+    ApiToken,
+    UpstreamBudget,
+  ],
+  migrations: [Initial1795305600000, UpstreamBudget1795309200000],
   migrationsTransactionMode: 'each',
   synchronize: false,
   migrationsRun: false,

@@ -48,6 +48,7 @@ export async function columnsFor(runner: QueryRunner) {
       type: isSqlite ? 'integer' : 'int',
       ...more,
     }),
+    long: (name: string, more: More = {}): TableColumnOptions => ({ name, type: 'bigint', ...more }),
     small: (name: string, more: More = {}): TableColumnOptions => ({ name, type: 'smallint', ...more }),
     flag: (name: string, more: More = {}): TableColumnOptions => ({
       name,

@@ -11,9 +11,12 @@ export class ServiceHealth {
     private readonly source: RecordingSource,
   ) {}
 
-  /** Which source serves. It is not asked: that would spend its quota. */
-  checkSource(): HealthIndicatorResult {
-    return this.indicator.check('source').up({ name: this.source.name });
+  /** Which source serves, and how it is doing. It is not asked: that would spend its quota. Never down: what is stored is served. */
+  async checkSource(): Promise<HealthIndicatorResult> {
+    const { state, ...figures } = await this.source.report();
+    const check = this.indicator.check('source');
+    const data = { name: this.source.name, ...figures };
+    return state === 'ok' ? check.up(data) : check.degraded(data);
   }
 
   /** Version, seconds since start, resident memory in bytes. */

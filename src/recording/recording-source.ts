@@ -2,6 +2,21 @@ import { AppError } from '../common/app-error';
 import type { Isrc } from './isrc';
 import type { Recording, SourceName } from './recording';
 
+/** How a recording is asked for. */
+export interface FindAsk {
+  /** Whether somebody waits for the answer, or it is work in the background that can be put off. */
+  readonly lane: 'interactive' | 'bulk';
+  /** Aborted when nobody wants the answer any more; the find then rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a source says of itself, for whoever runs the service: plain data, ready for JSON. */
+export interface SourceReport {
+  /** `degraded` where it cannot be asked now, or is about to be refused. */
+  readonly state: 'ok' | 'degraded';
+  readonly [figure: string]: unknown;
+}
+
 /** The port to whoever knows recordings. `sources/` binds it to what the configuration asks for. */
 export abstract class RecordingSource {
   abstract readonly name: SourceName;
@@ -12,7 +27,10 @@ export abstract class RecordingSource {
    * @throws SourceTimeoutError where it did not answer in time
    * @throws SourceError where its answer cannot be used, or it refuses our credentials
    */
-  abstract findByIsrc(isrc: Isrc): Promise<Recording | null>;
+  abstract findByIsrc(isrc: Isrc, ask: FindAsk): Promise<Recording | null>;
+
+  /** How the source is doing, told without asking it. */
+  abstract report(): Promise<SourceReport>;
 }
 
 /** The source cannot be asked now (rate limit, quota, outage); worth another try after the seconds named. */

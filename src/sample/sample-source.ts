@@ -12,7 +12,7 @@ import {
   type ReleaseDatePrecision,
   type SourceTrack,
 } from '../recording/recording';
-import { RecordingSource } from '../recording/recording-source';
+import { RecordingSource, type SourceReport } from '../recording/recording-source';
 
 /** `.example` is reserved (RFC 2606): nobody is called when somebody follows a sample's link. */
 const SITE = 'https://sample.deadwax.example';
@@ -75,6 +75,10 @@ export class SampleSource extends RecordingSource {
     return Promise.resolve(
       chooseTrack(isrc, tracks, { source: this.name, fetchedAt: new Date(), market: null }),
     );
+  }
+
+  override report(): Promise<SourceReport> {
+    return Promise.resolve({ state: 'ok' });
   }
 }
 

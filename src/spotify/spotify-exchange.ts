@@ -18,27 +18,35 @@ interface OpenResponse {
 /**
  * Runs one HTTP exchange under one deadline for all of it: waiting for a socket, connecting, headers and body, so that
  * a body that drips is cut as well. Any status is an answer.
+ * @param cancel ends it early
+ * @throws the reason of `cancel` where that ends it
  * @throws SourceTimeoutError at the deadline
- * @throws SourceUnavailableError where the connection fails or breaks
+ * @throws SpotifyOutageError where the connection fails or breaks
  * @throws SourceError where the answer cannot be decoded or is larger than 5 MiB
  */
 export async function exchange(
   host: SpotifyHost,
   timeoutMs: number,
   send: (signal: AbortSignal) => Promise<OpenResponse>,
+  cancel?: AbortSignal,
 ): Promise<SpotifyAnswer> {
+  cancel?.throwIfAborted();
   const deadline = new AbortController();
-  const timer = setTimeout(() => {
+  const end = () => {
     deadline.abort();
-  }, timeoutMs);
+  };
+  const timer = setTimeout(end, timeoutMs);
+  cancel?.addEventListener('abort', end);
   try {
     const { status, headers, data } = await send(deadline.signal);
     return { status, retryAfter: headers['retry-after'], body: await readBody(host, status, data) };
   } catch (error) {
+    cancel?.throwIfAborted();
     if (error instanceof SourceError) throw error;
     throw deadline.signal.aborted ? timeoutFailure(host, timeoutMs) : transportFailure(host, error);
   } finally {
     clearTimeout(timer);
+    cancel?.removeEventListener('abort', end);
   }
 }
 

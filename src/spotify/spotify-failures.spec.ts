@@ -1,6 +1,13 @@
 import { inspect } from 'node:util';
-import { SourceError, SourceUnavailableError } from '../recording/recording-source';
-import { failureOf, parseJson, SpotifyRateLimitError, transportFailure } from './spotify-failures';
+import { SourceError } from '../recording/recording-source';
+import {
+  failureOf,
+  parseJson,
+  SpotifyFaultError,
+  SpotifyOutageError,
+  SpotifyRateLimitError,
+  transportFailure,
+} from './spotify-failures';
 
 const NOW_MS = Date.parse('2026-11-22T12:00:00Z');
 
@@ -37,9 +44,26 @@ describe('failureOf', () => {
   });
 
   it.each([500, 502, 503, 504, 520])('takes %p as an outage worth another try', (status) => {
-    expect(failure(status)).toMatchObject({ constructor: SourceUnavailableError, retryAfterSeconds: 5 });
-    expect(failure(status, '', '90')).toMatchObject({ retryAfterSeconds: 90 });
+    expect(failure(status)).toMatchObject({
+      constructor: SpotifyOutageError,
+      retryAfterSeconds: 5,
+      toldSeconds: 0,
+    });
+    expect(failure(status, '', '90')).toMatchObject({ retryAfterSeconds: 90, toldSeconds: 90 });
     expect(failure(status, '', '99999999')).toMatchObject({ retryAfterSeconds: 86_400 });
+  });
+
+  it.each([
+    ['86400', false],
+    ['86401', true],
+    ['soon', false],
+    [undefined, false],
+  ])('believes no Retry-After of more than a day (%p)', (retryAfter, isAbsurd) => {
+    expect(failure(429, '', retryAfter)).toMatchObject({ isAbsurd });
+  });
+
+  it('takes 403 for a fault that somebody has to mend', () => {
+    expect(failure(403)).toBeInstanceOf(SpotifyFaultError);
   });
 
   it.each([204, 301, 302, 400, 403, 404, 408, 451])('takes %p as an answer that cannot be used', (status) => {
@@ -65,7 +89,7 @@ describe('transportFailure', () => {
   it.each(['ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT'])(
     'takes %s as an outage',
     (code) => {
-      expect(transportFailure('Spotify', codedError(code))).toBeInstanceOf(SourceUnavailableError);
+      expect(transportFailure('Spotify', codedError(code))).toBeInstanceOf(SpotifyOutageError);
     },
   );
 
@@ -74,10 +98,12 @@ describe('transportFailure', () => {
     'DEPTH_ZERO_SELF_SIGNED_CERT',
     'ERR_TLS_CERT_ALTNAME_INVALID',
     'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'Z_DATA_ERROR',
-    'HPE_INVALID_CONSTANT',
-  ])('takes %s as an error that waiting does not heal', (code) => {
-    expect(transportFailure('Spotify', codedError(code))).toBeInstanceOf(SourceError);
+  ])('takes %s as a fault that somebody has to mend', (code) => {
+    expect(transportFailure('Spotify', codedError(code))).toBeInstanceOf(SpotifyFaultError);
+  });
+
+  it.each(['Z_DATA_ERROR', 'HPE_INVALID_CONSTANT'])('takes %s as an answer that cannot be used', (code) => {
+    expect(transportFailure('Spotify', codedError(code))).toMatchObject({ constructor: SourceError });
   });
 
   it('keeps neither the request nor credentials in an address', () => {

@@ -15,6 +15,21 @@ export type SpotifyHost = 'Spotify' | "Spotify's accounts service";
 /** Outages come in bursts of minutes (spotify-api.md 4.2), single failures heal at once; told to callers. */
 const OUTAGE_SECONDS = 5;
 
+/** A host that fails where another try may go well: 5xx, or a connection that could not be made or broke. */
+export class SpotifyOutageError extends SourceUnavailableError {
+  constructor(
+    detail: string,
+    cause: unknown,
+    /** As its `Retry-After` said; 0 where it said nothing. */
+    readonly toldSeconds = 0,
+  ) {
+    super(detail, Math.max(toldSeconds, OUTAGE_SECONDS), cause);
+  }
+}
+
+/** What no waiting mends and every call meets: refused credentials, a lapsed subscription, a certificate that fails. */
+export class SpotifyFaultError extends SourceError {}
+
 /** Spotify sent a 429: nothing may be sent until the seconds told are over. */
 export class SpotifyRateLimitError extends SourceUnavailableError {
   constructor(
@@ -22,6 +37,8 @@ export class SpotifyRateLimitError extends SourceUnavailableError {
     readonly waitSeconds: number,
     /** True where the account's quota is spent, and not just the rolling window of 30 s. */
     readonly isQuota: boolean,
+    /** True where it asked for more than a day, which is not believed. */
+    readonly isAbsurd: boolean,
   ) {
     const what = isQuota ? 'The quota of this application' : 'The rate limit';
     super(`${what} at ${host} is used up. Nothing is sent before it comes back.`, waitSeconds);
@@ -36,19 +53,17 @@ export function failureOf(host: SpotifyHost, answer: SpotifyAnswer, nowMs: numbe
   const { status } = answer;
   if (status === 429) {
     const isQuota = answer.body.includes('QUOTA_EXCEEDED');
-    return new SpotifyRateLimitError(host, rateLimitSeconds(answer.retryAfter, isQuota, nowMs), isQuota);
+    const isAbsurd = (parseRetryAfter(answer.retryAfter, nowMs) ?? 0) > LONGEST_WAIT_SECONDS;
+    const waitSeconds = rateLimitSeconds(answer.retryAfter, isQuota, nowMs);
+    return new SpotifyRateLimitError(host, waitSeconds, isQuota, isAbsurd);
   }
   const cause = new Error(`${host} answered ${status}: ${messageOf(answer.body)}`);
   if (status >= 500) {
     const told = Math.min(parseRetryAfter(answer.retryAfter, nowMs) ?? 0, LONGEST_WAIT_SECONDS);
-    return new SourceUnavailableError(
-      `${host} has an outage (status ${status}).`,
-      Math.max(told, OUTAGE_SECONDS),
-      cause,
-    );
+    return new SpotifyOutageError(`${host} has an outage (status ${status}).`, cause, told);
   }
   if (status === 403) {
-    return new SourceError(
+    return new SpotifyFaultError(
       `${host} refuses this application (status 403). An app whose owner's Premium subscription has lapsed is answered so.`,
       cause,
     );
@@ -66,13 +81,9 @@ export function transportFailure(host: SpotifyHost, error: unknown): Error {
     return new SourceError(`${host} sent an answer that cannot be read.`, cause);
   // A certificate that fails its check stays so until somebody acts: no outage to wait for, and maybe no Spotify.
   if (/CERT|^ERR_SSL|^UNABLE_TO_/.test(cause.code)) {
-    return new SourceError(`${host} could not prove that it is Spotify (TLS certificate).`, cause);
+    return new SpotifyFaultError(`${host} could not prove that it is Spotify (TLS certificate).`, cause);
   }
-  return new SourceUnavailableError(
-    `${host} cannot be reached, or broke the connection.`,
-    OUTAGE_SECONDS,
-    cause,
-  );
+  return new SpotifyOutageError(`${host} cannot be reached, or broke the connection.`, cause);
 }
 
 /** The error for a call that took longer than it may. */

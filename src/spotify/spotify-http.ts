@@ -1,16 +1,31 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { HttpService } from '@nestjs/axios';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { AxiosRequestConfig } from 'axios';
 import type { Readable } from 'node:stream';
-import { SourceError, SourceUnavailableError } from '../recording/recording-source';
+import { SourceError } from '../recording/recording-source';
+import { RetryBudget } from './retry-budget';
 import { exchange } from './spotify-exchange';
-import { failureOf, parseJson, type SpotifyAnswer, SpotifyRateLimitError } from './spotify-failures';
+import { failureOf, parseJson, SpotifyOutageError } from './spotify-failures';
+import { type SpotifyAsk, SpotifyGate } from './spotify-gate';
 import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
 import { SpotifyToken } from './spotify-token';
+import { SpotifyWatch } from './spotify-watch';
 
 const HOST = 'Spotify';
+
+const MAX_TRIES = 3;
+
+/** The longest pause before the second try; twice as long before the third (spotify-api.md 4.2). */
+const FIRST_PAUSE_MS = 500;
+
+/** A token was refused that looked good: it was revoked. */
+class TokenRefusedError extends SourceError {
+  constructor() {
+    super('Spotify refuses an access token that it has just issued.');
+  }
+}
 
 /** How both hosts are called: bodies as streams that `exchange` reads, every status an answer, nobody in between. */
 export function spotifyHttpOptions(): AxiosRequestConfig {
@@ -28,74 +43,80 @@ export function spotifyHttpOptions(): AxiosRequestConfig {
   };
 }
 
-/** One call of the Web API, and the one place that decides whether it may be sent now. */
+/** Calls of the Web API, and the one layer that tries again. */
 @Injectable()
 export class SpotifyHttp {
-  private readonly logger = new Logger(SpotifyHttp.name);
-  private blockedUntilMs = 0;
+  private readonly retries = new RetryBudget();
 
   constructor(
     private readonly http: HttpService,
     private readonly token: SpotifyToken,
+    private readonly gate: SpotifyGate,
+    private readonly watch: SpotifyWatch,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
   ) {}
 
   /**
-   * GETs `path` (`/search`) and gives the parsed body, unchecked. After a 429 nothing is sent to either host until its
-   * `Retry-After` is over: calls sent during a lockout are said to lengthen it (spotify-api.md 4.1).
-   * @throws SourceUnavailableError on 429 and until it is over, on 5xx, and where the connection fails
+   * GETs `path` (`/search`) and gives the parsed body, unchecked. Each try is paid from the budget. Outages are tried
+   * again with full jitter; a call that timed out is not: it has cost its caller the patience, and the quota a call.
+   * @throws SourceUnavailableError where it may not be sent in time, on 429, and on 5xx and connections that fail
    * @throws SourceTimeoutError where the call, or the one for its token, takes longer than `timeoutMs`
-   * @throws SourceError on any other status, and on a body that is not JSON
+   * @throws SourceError on any other status, on a body that is not JSON, and while a configuration fault stands
    */
-  async get(path: string, query: Readonly<Record<string, string>>): Promise<unknown> {
+  async get(path: string, query: Readonly<Record<string, string>>, ask: SpotifyAsk): Promise<unknown> {
     const url = `${this.settings.apiUrl}${path}?${new URLSearchParams(query).toString()}`;
-    try {
-      const answer = await this.sendWithToken(url);
-      if (answer.status !== 200) throw failureOf(HOST, answer, this.now());
-      return parseJson(HOST, answer.body);
-    } catch (error) {
-      if (error instanceof SpotifyRateLimitError) this.block(error);
-      throw error;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const body = await this.getOnce(url, ask);
+        if (tries === 1) this.retries.payIn();
+        return body;
+      } catch (error) {
+        if (!(error instanceof SpotifyOutageError)) throw error;
+        // Only calls that were made pay in: those refused in an outage must not pay for a storm at its end.
+        if (tries === 1) this.retries.payIn();
+        if (tries >= MAX_TRIES || !this.retries.take()) throw error;
+        const pause = { mostMs: FIRST_PAUSE_MS * 2 ** (tries - 1), leastMs: error.toldSeconds * 1000 };
+        if (!(await this.gate.pause(pause, ask))) throw error;
+      }
     }
   }
 
   /** A token can be revoked before its time: a 401 costs it, and the call is made once more with a new one. */
-  private async sendWithToken(url: string): Promise<SpotifyAnswer> {
-    this.refuseWhileBlocked();
-    const first = await this.token.get();
-    const answer = await this.send(url, first);
-    if (answer.status !== 401) return answer;
-
-    this.token.drop(first);
-    this.refuseWhileBlocked();
-    const again = await this.send(url, await this.token.get());
-    if (again.status === 401)
-      throw new SourceError('Spotify refuses an access token that it has just issued.');
-    return again;
+  private async getOnce(url: string, ask: SpotifyAsk): Promise<unknown> {
+    this.watch.admit();
+    const first = await this.getToken(ask);
+    try {
+      return await this.send(url, first, ask);
+    } catch (error) {
+      if (!(error instanceof TokenRefusedError)) throw error;
+      this.token.drop(first);
+      return this.send(url, await this.getToken(ask), ask);
+    }
   }
 
-  private async send(url: string, token: string): Promise<SpotifyAnswer> {
-    // Asked anew: others may have met the limit while this call waited for its token.
-    this.refuseWhileBlocked();
-    return exchange(HOST, this.settings.timeoutMs, (signal) =>
-      this.http.axiosRef.get<Readable>(url, { signal, headers: { Authorization: `Bearer ${token}` } }),
-    );
+  private async getToken(ask: SpotifyAsk): Promise<string> {
+    const { held } = this.token;
+    if (held !== null) return held;
+    await this.gate.waitOutCooldown(ask);
+    return this.token.get();
   }
 
-  private block({ waitSeconds, message }: SpotifyRateLimitError): void {
-    const untilMs = this.now() + waitSeconds * 1000;
-    if (untilMs <= this.blockedUntilMs) return;
-    this.blockedUntilMs = untilMs;
-    this.logger.warn(`${message} Until ${new Date(untilMs).toISOString()} (${waitSeconds} s).`);
-  }
-
-  private refuseWhileBlocked(): void {
-    const leftMs = this.blockedUntilMs - this.now();
-    if (leftMs <= 0) return;
-    throw new SourceUnavailableError(
-      'Spotify asked this service to wait. Nothing is sent before the time is over.',
-      Math.ceil(leftMs / 1000),
-    );
+  private send(url: string, token: string, ask: SpotifyAsk): Promise<unknown> {
+    return this.watch.call(HOST, async (mayGo) => {
+      const answer = await this.gate.spend(ask, () => {
+        mayGo();
+        return exchange(
+          HOST,
+          this.settings.timeoutMs,
+          (signal) =>
+            this.http.axiosRef.get<Readable>(url, { signal, headers: { Authorization: `Bearer ${token}` } }),
+          ask.signal,
+        );
+      });
+      if (answer.status === 401) throw new TokenRefusedError();
+      if (answer.status !== 200) throw failureOf(HOST, answer, this.now());
+      return parseJson(HOST, answer.body);
+    });
   }
 }

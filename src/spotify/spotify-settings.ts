@@ -10,6 +10,10 @@ export interface SpotifySettings {
   readonly markets: readonly string[];
   /** Result pages read for one search at most. */
   readonly maxPages: number;
+  /** Calls in any 30 s that we allow ourselves, whatever Spotify bears; 0 is no limit of our own. */
+  readonly requestsPer30s: number;
+  /** Calls in any 24 h; 0 is no limit of our own. */
+  readonly requestsPerDay: number;
   /** Milliseconds that one call may take, from the first byte sent to the last one read. */
   readonly timeoutMs: number;
 }
@@ -22,3 +26,12 @@ export type SpotifyClock = () => number;
 
 /** Injection token of the clock by which tokens expire and cooldowns end. */
 export const SPOTIFY_CLOCK = Symbol('SPOTIFY_CLOCK');
+
+/** Resolves after so many milliseconds of the clock; rejects with the signal's reason where that comes first. */
+export type SpotifySleep = (ms: number, signal?: AbortSignal) => Promise<void>;
+
+/** Injection token of the `SpotifySleep`. */
+export const SPOTIFY_SLEEP = Symbol('SPOTIFY_SLEEP');
+
+/** Injection token of a `Math.random`, for pauses that do not fall together. */
+export const SPOTIFY_RANDOM = Symbol('SPOTIFY_RANDOM');

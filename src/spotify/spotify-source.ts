@@ -2,16 +2,27 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { chooseTrack } from '../recording/choose-track';
 import type { Isrc } from '../recording/isrc';
 import type { Recording, SourceTrack } from '../recording/recording';
-import { RecordingSource } from '../recording/recording-source';
+import { type FindAsk, RecordingSource, type SourceReport } from '../recording/recording-source';
+import { type SpotifyAsk, SpotifyGate } from './spotify-gate';
 import { SpotifyHttp } from './spotify-http';
 import { readSearch, type SearchHit } from './spotify-responses';
 import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
+import { SpotifyWatch } from './spotify-watch';
 
 /** The most that development mode allows; sent always, because the default is 5 (spotify-api.md 2.1). */
 const PAGE_SIZE = 10;
 
 /** `limit + offset` may not pass 1000. */
 const LAST_OFFSET = 990;
+
+/** How long the first call of a find may wait for leave: callers are told at once when it will be longer. */
+const PATIENCE_MS = 2000;
+
+/** How long a find may wait in all: what its first calls have cost should not be thrown away for a short wait. */
+const FIND_DEADLINE_MS = 30_000;
+
+/** How long health waits for the budget's figures: they are in the database, which may hang. */
+const REPORT_TIMEOUT_MS = 400;
 
 /** Finds recordings by Spotify's search. */
 @Injectable()
@@ -21,6 +32,8 @@ export class SpotifySource extends RecordingSource {
 
   constructor(
     private readonly http: SpotifyHttp,
+    private readonly gate: SpotifyGate,
+    private readonly watch: SpotifyWatch,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
   ) {
@@ -28,9 +41,10 @@ export class SpotifySource extends RecordingSource {
   }
 
   /** Asks without a market first, then in each configured one until something is found: some codes live in one country. */
-  async findByIsrc(isrc: Isrc): Promise<Recording | null> {
+  async findByIsrc(isrc: Isrc, ask: FindAsk): Promise<Recording | null> {
+    const nextAsk = this.beginAsk(ask);
     for (const market of [null, ...this.settings.markets]) {
-      const tracks = await this.search(isrc, market);
+      const tracks = await this.search(isrc, market, nextAsk);
       const finding = { source: this.name, fetchedAt: new Date(this.now()), market } as const;
       const recording = chooseTrack(isrc, tracks, finding);
       if (recording) return recording;
@@ -38,13 +52,53 @@ export class SpotifySource extends RecordingSource {
     return null;
   }
 
+  async report(): Promise<SourceReport> {
+    const watched = this.watch.report();
+    const budget = await this.describeBudget();
+    const { api, accounts } = watched.breakers;
+    const isSpent = budget !== null && budget.day.limit !== null && budget.day.used >= budget.day.limit;
+    const isOk = !budget?.cooldown && !isSpent && api === 'closed' && accounts === 'closed' && !watched.fault;
+    return { state: isOk ? 'ok' : 'degraded', ...(budget ?? { budget: 'unknown' }), ...watched };
+  }
+
+  /** Null where the database does not tell. */
+  private async describeBudget() {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, REPORT_TIMEOUT_MS, null);
+    });
+    const told = this.gate.describe().then(
+      ({ window, day, cooldown }) => ({
+        window,
+        day,
+        cooldown: cooldown && { until: new Date(cooldown.untilMs).toISOString(), reason: cooldown.reason },
+      }),
+      () => null,
+    );
+    return Promise.race([told, late]).finally(() => {
+      clearTimeout(timer);
+    });
+  }
+
+  /** The asks of one find, call by call: the first is impatient. */
+  private beginAsk(ask: FindAsk): () => SpotifyAsk {
+    const nowMs = this.now();
+    const deadlineMs = nowMs + FIND_DEADLINE_MS;
+    let leaveByMs = nowMs + PATIENCE_MS;
+    return () => {
+      const next = { ...ask, leaveByMs, deadlineMs };
+      leaveByMs = deadlineMs;
+      return next;
+    };
+  }
+
   /** All tracks under the code. Full pages are followed whatever `total` and `next` say: both are wrong at times. */
-  private async search(isrc: Isrc, market: string | null): Promise<SourceTrack[]> {
+  private async search(isrc: Isrc, market: string | null, nextAsk: () => SpotifyAsk): Promise<SourceTrack[]> {
     const hits: SearchHit[] = [];
     const seen = new Set<string>();
     let offset = 0;
     for (let page = 1; page <= this.settings.maxPages && offset <= LAST_OFFSET; page += 1) {
-      const found = readSearch(await this.http.get('/search', queryOf(isrc, market, offset)));
+      const found = readSearch(await this.http.get('/search', queryOf(isrc, market, offset), nextAsk()));
       const known = seen.size;
       hits.push(...found.filter(({ id }) => id === null || (!seen.has(id) && seen.add(id))));
       if (found.length < PAGE_SIZE || seen.size === known) break;

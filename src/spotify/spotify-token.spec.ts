@@ -1,7 +1,11 @@
 import { Readable } from 'node:stream';
 import { HttpService } from '@nestjs/axios';
+import { Logger } from '@nestjs/common';
 import { SourceError, SourceUnavailableError } from '../recording/recording-source';
+import type { SpotifyRateLimitError } from './spotify-failures';
+import type { SpotifyGate } from './spotify-gate';
 import { SpotifyToken } from './spotify-token';
+import { SpotifyWatch } from './spotify-watch';
 
 interface Reply {
   readonly status: number;
@@ -16,8 +20,12 @@ function tokenWith(...replies: Reply[]) {
     return Promise.resolve({ status, headers: {}, data: Readable.from([Buffer.from(text)]) });
   });
   const clock = { seconds: 1_000_000 };
+  const now = () => clock.seconds * 1000;
+  const noteLimit = jest.fn<Promise<void>, [SpotifyRateLimitError]>(() => Promise.resolve());
   const token = new SpotifyToken(
     { axiosRef: { post } } as unknown as HttpService,
+    { noteLimit } as unknown as SpotifyGate,
+    new SpotifyWatch(now),
     {
       clientId: 'the-id',
       clientSecret: 'the-secret',
@@ -25,16 +33,22 @@ function tokenWith(...replies: Reply[]) {
       accountsUrl: 'http://accounts.test',
       markets: [],
       maxPages: 10,
+      requestsPer30s: 0,
+      requestsPerDay: 0,
       timeoutMs: 1000,
     },
-    () => clock.seconds * 1000,
+    now,
   );
-  return { token, post, clock };
+  return { token, post, clock, noteLimit };
 }
 
 const granted = (text: string, expiresIn = 3600): Reply => ({
   status: 200,
   body: { access_token: text, token_type: 'Bearer', expires_in: expiresIn },
+});
+
+beforeAll(() => {
+  Logger.overrideLogger(false);
 });
 
 describe('SpotifyToken', () => {
@@ -91,6 +105,24 @@ describe('SpotifyToken', () => {
   it('does not remember a failure', async () => {
     const { token } = tokenWith({ status: 503, body: 'upstream connect error' }, granted('one'));
     await expect(token.get()).rejects.toBeInstanceOf(SourceUnavailableError);
+    await expect(token.get()).resolves.toBe('one');
+  });
+
+  it('notes a limit for both hosts', async () => {
+    const { token, noteLimit } = tokenWith({ status: 429, body: '' });
+    await expect(token.get()).rejects.toBeInstanceOf(SourceUnavailableError);
+    expect(noteLimit).toHaveBeenCalledTimes(1);
+    expect(noteLimit.mock.calls[0]?.[0]).toMatchObject({ waitSeconds: 30 });
+  });
+
+  it('is left alone after five failures in a row, then asked once to see', async () => {
+    const failed = Array.from({ length: 5 }, () => ({ status: 503, body: '' }));
+    const { token, post, clock } = tokenWith(...failed, granted('one'));
+    for (let call = 0; call < 5; call += 1)
+      await expect(token.get()).rejects.toMatchObject({ retryAfterSeconds: 5 });
+    await expect(token.get()).rejects.toMatchObject({ retryAfterSeconds: 10 });
+    expect(post).toHaveBeenCalledTimes(5);
+    clock.seconds += 10;
     await expect(token.get()).resolves.toBe('one');
   });
 

@@ -1,11 +1,12 @@
 import { HttpService } from '@nestjs/axios';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
-import { SourceError } from '../recording/recording-source';
 import { exchange } from './spotify-exchange';
-import { failureOf, parseJson } from './spotify-failures';
+import { failureOf, parseJson, SpotifyFaultError, SpotifyRateLimitError } from './spotify-failures';
+import { SpotifyGate } from './spotify-gate';
 import { readToken } from './spotify-responses';
 import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
+import { SpotifyWatch } from './spotify-watch';
 
 const HOST = "Spotify's accounts service";
 
@@ -20,14 +21,21 @@ interface HeldToken {
 /** The access token of the Client Credentials flow: fetched when first needed, once for all who wait. */
 @Injectable()
 export class SpotifyToken {
-  private held: HeldToken | null = null;
+  private last: HeldToken | null = null;
   private flight: Promise<string> | null = null;
 
   constructor(
     private readonly http: HttpService,
+    private readonly gate: SpotifyGate,
+    private readonly watch: SpotifyWatch,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
   ) {}
+
+  /** The token that is good for now, where there is one already. */
+  get held(): string | null {
+    return this.last !== null && this.now() < this.last.renewAtMs ? this.last.text : null;
+  }
 
   /**
    * A token that is good for now. A failure reaches all who wait for it and is then forgotten: the next caller asks anew.
@@ -36,21 +44,24 @@ export class SpotifyToken {
    * @throws SourceTimeoutError where it takes longer than `timeoutMs`
    */
   async get(): Promise<string> {
-    if (this.held && this.now() < this.held.renewAtMs) return this.held.text;
-    this.flight ??= this.fetch().finally(() => {
-      this.flight = null;
-    });
+    if (this.held !== null) return this.held;
+    this.flight ??= this.watch
+      .call(HOST, (mayGo) => this.fetch(mayGo))
+      .finally(() => {
+        this.flight = null;
+      });
     return this.flight;
   }
 
   /** Forgets a token that was refused. The text tells it from a newer one, which late refusals of the old must not cost. */
   drop(refused: string): void {
-    if (this.held?.text === refused) this.held = null;
+    if (this.last?.text === refused) this.last = null;
   }
 
-  private async fetch(): Promise<string> {
+  private async fetch(mayGo: () => void): Promise<string> {
     const { clientId, clientSecret, accountsUrl, timeoutMs } = this.settings;
     const askedAtMs = this.now();
+    mayGo();
     const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
     const answer = await exchange(HOST, timeoutMs, (signal) =>
       this.http.axiosRef.post<Readable>(`${accountsUrl}/api/token`, 'grant_type=client_credentials', {
@@ -63,16 +74,20 @@ export class SpotifyToken {
     );
     // A wrong id or secret is told as 400 `invalid_client`; RFC 6749 allows 401 for it as well.
     if ([400, 401].includes(answer.status) && answer.body.includes('"invalid_client"')) {
-      throw new SourceError(
+      throw new SpotifyFaultError(
         'Spotify refuses the client credentials (SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET).',
       );
     }
-    if (answer.status !== 200) throw failureOf(HOST, answer, this.now());
+    if (answer.status !== 200) {
+      const failure = failureOf(HOST, answer, this.now());
+      if (failure instanceof SpotifyRateLimitError) await this.gate.noteLimit(failure);
+      throw failure;
+    }
 
     const { text, expiresInSeconds } = readToken(parseJson(HOST, answer.body));
     // Of a short life the first half is used: counted from before the call, never beyond what was granted.
     const usableSeconds = Math.max(expiresInSeconds - RENEW_EARLY_SECONDS, expiresInSeconds / 2);
-    this.held = { text, renewAtMs: askedAtMs + usableSeconds * 1000 };
+    this.last = { text, renewAtMs: askedAtMs + usableSeconds * 1000 };
     return text;
   }
 }

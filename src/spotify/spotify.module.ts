@@ -1,19 +1,38 @@
 import { HttpModule } from '@nestjs/axios';
 import { Module } from '@nestjs/common';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Settings, settings } from '../config/settings';
+import { SpotifyBudgetRepository } from './spotify-budget.repository';
+import { SpotifyGate } from './spotify-gate';
 import { spotifyHttpOptions, SpotifyHttp } from './spotify-http';
-import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS } from './spotify-settings';
+import {
+  SPOTIFY_CLOCK,
+  SPOTIFY_RANDOM,
+  SPOTIFY_SETTINGS,
+  SPOTIFY_SLEEP,
+  type SpotifySleep,
+} from './spotify-settings';
 import { SpotifySource } from './spotify-source';
 import { SpotifyToken } from './spotify-token';
+import { SpotifyWatch } from './spotify-watch';
+
+const sleepFor: SpotifySleep = async (ms, signal) => {
+  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
+};
 
 /** Spotify as a source of recordings. */
 @Module({
   imports: [HttpModule.registerAsync({ useFactory: spotifyHttpOptions })],
   providers: [
+    SpotifyBudgetRepository,
+    SpotifyGate,
+    SpotifyWatch,
     SpotifyHttp,
     SpotifyToken,
     SpotifySource,
     { provide: SPOTIFY_CLOCK, useValue: () => Date.now() },
+    { provide: SPOTIFY_SLEEP, useValue: sleepFor },
+    { provide: SPOTIFY_RANDOM, useValue: () => Math.random() },
     // Null without credentials: another source is bound then, and nothing here is ever called.
     { provide: SPOTIFY_SETTINGS, inject: [settings.KEY], useFactory: ({ spotify }: Settings) => spotify },
   ],

@@ -10,6 +10,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiBodyProblems, ApiProblems } from '../common/api-docs';
+import { callerSignal } from '../common/caller-signal';
 import { linkNext, noBody, noQuery } from '../common/page';
 import { type Isrc, requireIsrc } from '../recording/isrc';
 import {
@@ -65,7 +66,7 @@ export class TracksController {
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { track, isNew } = await this.tracks.addTrack(requireIsrc(body.isrc));
+    const { track, isNew } = await this.tracks.addTrack(requireIsrc(body.isrc), callerSignal(reply));
     void reply
       .status(isNew ? 201 : 200)
       .header(isNew ? 'location' : 'content-location', `/v1/tracks/${track.isrc}`);
@@ -155,8 +156,9 @@ export class TracksController {
     @Param('isrc', IsrcPipe) isrc: Isrc,
     @Body({ schema: noBody }) _body: unknown,
     @Query({ schema: noQuery }) _query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return toTrackView(await this.tracks.refreshTrack(isrc));
+    return toTrackView(await this.tracks.refreshTrack(isrc, callerSignal(reply)));
   }
 
   @Delete(':isrc')

@@ -9,6 +9,7 @@ import {
   type TrackFilter,
 } from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
+import { Flights } from './flights';
 import type { NameQuery } from './name-search';
 import type { StoredTrack } from './stored-track.query';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
@@ -27,7 +28,7 @@ export type LookupResult =
 @Injectable()
 export class TracksService {
   /** Asked of the source right now; callers who want the same wait for the same answer. */
-  private readonly flights = new Map<string, Promise<boolean>>();
+  private readonly flights = new Flights();
 
   constructor(
     private readonly tracks: TracksRepository,
@@ -37,17 +38,19 @@ export class TracksService {
 
   /**
    * The stored track, fetched and stored first where it is not there yet; `isNew` for the one caller who caused that.
+   * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async addTrack(isrc: Isrc): Promise<{ track: StoredTrack; isNew: boolean }> {
+  async addTrack(isrc: Isrc, caller?: AbortSignal): Promise<{ track: StoredTrack; isNew: boolean }> {
     const stored = await this.tracks.findTrack(isrc);
     if (stored !== null) return { track: stored, isNew: false };
-    const isNew = await this.inOneFlight(`add ${isrc}`, async () => {
+    const land = async (signal: AbortSignal) => {
       // Looked at again: another flight may have landed since.
       if ((await this.tracks.findTrack(isrc)) !== null) return false;
       if (await this.tracks.hasRecentMiss(isrc, new Date())) throw new RecordingNotFoundError(isrc);
-      return (await this.fetchAndStore(isrc, { onlyIfStored: false })) === 'created';
-    });
+      return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
+    };
+    const isNew = await this.flights.join(`add ${isrc}`, land, caller);
     return { track: await this.getTrack(isrc), isNew };
   }
 
@@ -60,14 +63,16 @@ export class TracksService {
 
   /**
    * Fetches a stored track anew. Where the source no longer has it, what is stored stays.
+   * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws TrackNotFoundError, RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async refreshTrack(isrc: Isrc): Promise<StoredTrack> {
+  async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<StoredTrack> {
     await this.getTrack(isrc);
-    await this.inOneFlight(`refresh ${isrc}`, async () => {
-      await this.fetchAndStore(isrc, { onlyIfStored: true });
+    const land = async (signal: AbortSignal) => {
+      await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
       return true;
-    });
+    };
+    await this.flights.join(`refresh ${isrc}`, land, caller);
     return this.getTrack(isrc);
   }
 
@@ -120,26 +125,14 @@ export class TracksService {
 
   private async fetchAndStore(
     isrc: Isrc,
-    options: { onlyIfStored: boolean },
+    { onlyIfStored, signal }: { onlyIfStored: boolean; signal: AbortSignal },
   ): Promise<'created' | 'replaced' | 'gone'> {
-    const recording = await this.source.findByIsrc(isrc);
+    const recording = await this.source.findByIsrc(isrc, { lane: 'interactive', signal });
     if (recording === null) {
       const now = new Date();
       await this.tracks.rememberMiss(isrc, now, new Date(now.getTime() + MISS_LIFETIME_MS));
       throw new RecordingNotFoundError(isrc);
     }
-    return this.tracks.saveRecording(recording, options);
-  }
-
-  /** Runs `work` once for all who ask by the same key meanwhile. True for the caller who started it, if `work` says so. */
-  private async inOneFlight(key: string, work: () => Promise<boolean>): Promise<boolean> {
-    const running = this.flights.get(key);
-    if (running !== undefined) {
-      await running;
-      return false;
-    }
-    const flight = work().finally(() => this.flights.delete(key));
-    this.flights.set(key, flight);
-    return flight;
+    return this.tracks.saveRecording(recording, { onlyIfStored });
   }
 }

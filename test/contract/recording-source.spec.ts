@@ -1,14 +1,11 @@
-import { Test } from '@nestjs/testing';
 import { isIsrc, type Isrc } from '../../src/recording/isrc';
 import type { Recording } from '../../src/recording/recording';
 import type { RecordingSource } from '../../src/recording/recording-source';
 import { SampleSource } from '../../src/sample/sample-source';
-import { SPOTIFY_SETTINGS, type SpotifySettings } from '../../src/spotify/spotify-settings';
-import { SpotifySource } from '../../src/spotify/spotify-source';
-import { SpotifyModule } from '../../src/spotify/spotify.module';
 import { fakeTrack } from '../fakes/spotify/fake-track';
 import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import type { SpotifyMode } from '../fakes/spotify/spotify-mode';
+import { INTERACTIVE, realClock, sourceWorld } from '../support/spotify-source';
 
 jest.setTimeout(30_000);
 
@@ -44,21 +41,14 @@ async function spotify(mode: SpotifyMode): Promise<Implementation> {
     ],
   });
   const { clientId, clientSecret, apiUrl, accountsUrl } = fake;
-  const settings: SpotifySettings = {
-    ...{ clientId, clientSecret, apiUrl, accountsUrl },
-    ...{ markets: ['NO'], maxPages: 10, timeoutMs: 10_000 },
-  };
-  const app = await Test.createTestingModule({ imports: [SpotifyModule] })
-    .overrideProvider(SPOTIFY_SETTINGS)
-    .useValue(settings)
-    .compile();
-  app.useLogger(false);
+  const world = await sourceWorld(realClock());
+  const { source } = await world.start({ clientId, clientSecret, apiUrl, accountsUrl, markets: ['NO'] });
   return {
-    source: app.get(SpotifySource),
+    source,
     single,
     several,
     async stop() {
-      await app.close();
+      await world.end();
       await fake.stop();
     },
   };
@@ -78,7 +68,7 @@ describe.each([
   afterAll(() => implementation.stop());
 
   async function find(isrc: Isrc): Promise<Recording> {
-    const recording = await source.findByIsrc(isrc);
+    const recording = await source.findByIsrc(isrc, INTERACTIVE);
     if (recording === null) throw new Error(`${isrc} is not found`);
     return recording;
   }
@@ -116,7 +106,7 @@ describe.each([
   });
 
   it('knows nothing of an unknown code', async () => {
-    expect(await source.findByIsrc(UNKNOWN)).toBeNull();
+    expect(await source.findByIsrc(UNKNOWN, INTERACTIVE)).toBeNull();
   });
 
   it('answers many at once alike, and the same again later', async () => {
@@ -149,5 +139,11 @@ describe.each([
       }
     }
     expect(JSON.stringify({ ...(await find(implementation.several)), fetchedAt: null })).toBe(before);
+  });
+
+  it('reports how it is doing, ready for JSON', async () => {
+    const report = await source.report();
+    expect(report.state).toBe('ok');
+    expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
 });

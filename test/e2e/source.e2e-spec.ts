@@ -169,7 +169,6 @@ describe('failures of Spotify', () => {
     [{ kind: 'error-body' }, undefined, 502, 'source-error'],
     [{ kind: 'truncated' }, undefined, 502, 'source-error'],
     [{ kind: 'redirect' }, undefined, 502, 'source-error'],
-    [{ kind: 'forbidden' }, undefined, 502, 'source-error'],
     [{ kind: 'invalid-token' }, undefined, 502, 'source-error'],
     [{ kind: 'status', status: 500 }, undefined, 503, 'source-unavailable'],
     [{ kind: 'status', status: 503, body: 'html' }, undefined, 503, 'source-unavailable'],
@@ -209,6 +208,49 @@ describe('failures of Spotify', () => {
       expectProblem(answer, 502, 'source-error');
       expect(answer.text).not.toContain(SPOTIFY_CLIENT_SECRET);
       expect((await other.call('GET', '/health/ready')).status).toBe(200);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('a lapsed Premium is told alike, and asked for anew once a minute', async () => {
+    const other = await startApp(spotifyEnvironment(spotify));
+    spotify.setFault({ kind: 'forbidden' });
+    try {
+      spotify.resetStats();
+      for (let turn = 0; turn < 5; turn += 1)
+        expectProblem(await add(nextIsrc(), other), 502, 'source-error');
+      expect(spotify.stats.calls.search).toBe(1);
+      const { status, body } = await other.call('GET', '/health');
+      expect([status, body.status]).toEqual([200, 'degraded']);
+      expect(body.details.source).toMatchObject({
+        status: 'degraded',
+        name: 'spotify',
+        fault: { message: expect.stringContaining('Premium') },
+      });
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('a caller who goes away takes along the search that nobody else waits for', async () => {
+    const other = await startApp(spotifyEnvironment(spotify));
+    try {
+      const isrc = release(nextIsrc(), {});
+      spotify.failNext({ kind: 'rate-limit', retryAfter: 2 });
+      expectProblem(await add(isrc, other), 503, 'source-unavailable');
+      const ask = (signal: AbortSignal) =>
+        fetch(`${other.url}/v1/tracks`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${other.tokens.admin}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ isrc }),
+          signal,
+        });
+      spotify.resetStats();
+      await expect(ask(AbortSignal.timeout(300))).rejects.toThrow();
+      await new Promise((resolve) => setTimeout(resolve, 2200));
+      expect(spotify.stats.requests).toEqual([]);
+      expect((await add(isrc, other)).status).toBe(201);
     } finally {
       await other.stop();
     }

@@ -8,16 +8,14 @@ import {
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { Test, type TestingModule } from '@nestjs/testing';
 import type { Isrc } from '../../src/recording/isrc';
 import {
   SourceError,
   SourceTimeoutError,
   SourceUnavailableError,
 } from '../../src/recording/recording-source';
-import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS } from '../../src/spotify/spotify-settings';
-import { SpotifySource } from '../../src/spotify/spotify-source';
-import { SpotifyModule } from '../../src/spotify/spotify.module';
+import type { SpotifySource } from '../../src/spotify/spotify-source';
+import { INTERACTIVE, type SourceProcess, type SourceWorld, sourceWorld } from '../support/spotify-source';
 
 /*
  * Real: the module, HTTP, sockets. Not real: the server, which sends what no stand-in of Spotify should, byte by byte.
@@ -32,12 +30,12 @@ const TIMEOUT_MS = 600;
 
 let server: Server;
 let base: string;
-let app: TestingModule;
+let world: SourceWorld;
+let running: SourceProcess;
 let source: SpotifySource;
 let search: RequestListener;
 let token: RequestListener;
 let calls: { search: number; token: number };
-let clockMs: number;
 
 function json(
   response: ServerResponse,
@@ -61,34 +59,25 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   calls = { search: 0, token: 0 };
-  clockMs = Date.parse('2026-11-22T12:00:00Z');
   token = (_request, response) => {
     json(response, 200, { access_token: TOKEN, token_type: 'Bearer', expires_in: 3600 });
   };
   search = (_request, response) => {
     response.end(EMPTY_SEARCH);
   };
-  const settings = {
+  world = await sourceWorld();
+  running = await world.start({
     clientId: 'client-id',
     clientSecret: CLIENT_SECRET,
     apiUrl: `${base}/v1`,
     accountsUrl: base,
-    markets: [],
-    maxPages: 10,
     timeoutMs: TIMEOUT_MS,
-  };
-  app = await Test.createTestingModule({ imports: [SpotifyModule] })
-    .overrideProvider(SPOTIFY_SETTINGS)
-    .useValue(settings)
-    .overrideProvider(SPOTIFY_CLOCK)
-    .useValue(() => clockMs)
-    .compile();
-  app.useLogger(false);
-  source = app.get(SpotifySource);
+  });
+  source = running.source;
 });
 
 afterEach(async () => {
-  await app.close();
+  await world.end();
   server.closeAllConnections();
 });
 
@@ -98,7 +87,7 @@ afterAll(async () => {
 
 /** The error that a find ends with; whatever it is, it must not show a secret. */
 async function failureOfFind(): Promise<Error> {
-  const error: unknown = await source.findByIsrc(ISRC).then(
+  const error: unknown = await source.findByIsrc(ISRC, INTERACTIVE).then(
     () => new Error('found without an error'),
     (caught: unknown) => caught,
   );
@@ -143,10 +132,8 @@ describe.each(isTokenToo)('%s answers with', (_host, answerWith) => {
     answerWith((request) => {
       request.socket.resetAndDestroy();
     });
-    expect(await failureOfFind()).toMatchObject({
-      constructor: SourceUnavailableError,
-      retryAfterSeconds: 5,
-    });
+    expect(await failureOfFind()).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 5 });
+    expect(Math.max(calls.search, calls.token)).toBe(3);
   });
 
   it.each([false, true])('half a body and a broken connection (gzip %p)', async (isPacked) => {
@@ -219,13 +206,16 @@ describe.each(isTokenToo)('%s answers with', (_host, answerWith) => {
     expect(await failureOfFind()).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: seconds });
     const sent = { ...calls };
 
-    clockMs += 1500;
-    await expect(source.findByIsrc(ISRC)).rejects.toMatchObject({ retryAfterSeconds: seconds - 1 });
-    clockMs += seconds * 1000 - 1501;
-    await expect(source.findByIsrc(ISRC)).rejects.toMatchObject({ retryAfterSeconds: 1 });
+    world.clock.ms += 1500;
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).rejects.toMatchObject({
+      retryAfterSeconds: seconds - 1,
+    });
+    world.clock.ms += seconds * 1000 - 3501;
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).rejects.toMatchObject({ retryAfterSeconds: 3 });
     expect(calls).toEqual(sent);
 
-    clockMs += 1;
+    // Two seconds are waited out.
+    world.clock.ms += 1;
     await failureOfFind();
     expect(calls.search + calls.token).toBeGreaterThan(sent.search + sent.token);
   });
@@ -252,7 +242,7 @@ describe('the API host answers with', () => {
   });
 
   it('a limit while another call waits for its token: that one is not sent any more', async () => {
-    await source.findByIsrc(ISRC);
+    await source.findByIsrc(ISRC, INTERACTIVE);
     let sendLimit = (): void => undefined;
     let sendToken = (): void => undefined;
     const grant = token;
@@ -272,7 +262,7 @@ describe('the API host answers with', () => {
     });
     const limited = failureOfFind();
     await limitAsked;
-    clockMs += 3_600_000;
+    world.clock.ms += 3_600_000;
     const waiting = failureOfFind();
     await tokenAsked;
     sendLimit();
@@ -286,7 +276,7 @@ describe('the API host answers with', () => {
     ['a shorter limit after a longer one: the longer one holds', 429, '7', 60],
     ['401 after a limit: no token is asked for', 401, '7', 60],
   ])('%s', async (_what, status, retryAfter, seconds) => {
-    await source.findByIsrc(ISRC);
+    await source.findByIsrc(ISRC, INTERACTIVE);
     const open: ServerResponse[] = [];
     const bothAsked = new Promise<void>((resolve) => {
       search = (_request, response) => {
@@ -301,7 +291,7 @@ describe('the API host answers with', () => {
     await Promise.all(finds);
 
     expect(calls).toEqual({ search: 3, token: 1 });
-    await expect(source.findByIsrc(ISRC)).rejects.toMatchObject({ retryAfterSeconds: seconds });
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).rejects.toMatchObject({ retryAfterSeconds: seconds });
     expect(calls).toEqual({ search: 3, token: 1 });
   });
 
@@ -318,7 +308,7 @@ describe('the API host answers with', () => {
     search = (_request, response) => {
       json(response, 200, { tracks: { items } });
     };
-    await expect(source.findByIsrc(ISRC)).resolves.toBeNull();
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.toBeNull();
     expect(calls.search).toBe(2);
   });
 
@@ -326,7 +316,7 @@ describe('the API host answers with', () => {
     search = (_request, response) => {
       json(response, 200, { tracks: { items: Array.from({ length: 10 }, () => null) } });
     };
-    await expect(source.findByIsrc(ISRC)).resolves.toBeNull();
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.toBeNull();
     expect(calls.search).toBe(1);
   });
 
@@ -336,7 +326,7 @@ describe('the API host answers with', () => {
       ports.add(request.socket.remotePort);
       response.end(EMPTY_SEARCH);
     };
-    for (let turn = 0; turn < 5; turn += 1) await source.findByIsrc(ISRC);
+    for (let turn = 0; turn < 5; turn += 1) await source.findByIsrc(ISRC, INTERACTIVE);
     expect(ports.size).toBe(1);
   });
 
@@ -345,10 +335,7 @@ describe('the API host answers with', () => {
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
-    Object.assign(app.get<object>(SPOTIFY_SETTINGS), { apiUrl: `http://127.0.0.1:${port}/v1` });
-    expect(await failureOfFind()).toMatchObject({
-      constructor: SourceUnavailableError,
-      retryAfterSeconds: 5,
-    });
+    running.settings.apiUrl = `http://127.0.0.1:${port}/v1`;
+    expect(await failureOfFind()).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 5 });
   });
 });

@@ -1,12 +1,11 @@
 import { inspect } from 'node:util';
-import { Test, type TestingModule } from '@nestjs/testing';
 import type { Isrc } from '../../src/recording/isrc';
 import { SourceError, SourceUnavailableError } from '../../src/recording/recording-source';
-import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifySettings } from '../../src/spotify/spotify-settings';
-import { SpotifySource } from '../../src/spotify/spotify-source';
-import { SpotifyModule } from '../../src/spotify/spotify.module';
+import type { SpotifySettings } from '../../src/spotify/spotify-settings';
+import type { SpotifySource } from '../../src/spotify/spotify-source';
 import { fakeTrack } from '../fakes/spotify/fake-track';
 import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fake';
+import { INTERACTIVE, type SourceWorld, sourceWorld } from '../support/spotify-source';
 
 /* Real: the module, HTTP, and the stand-in for both hosts of Spotify. Not real: the clock. */
 
@@ -14,27 +13,11 @@ const ISRC = 'USVT10300001' as Isrc;
 const CLIENT_SECRET = 'SECRETsecretSECRETsecret01234567';
 
 let spotify: SpotifyFake;
-let clockMs: number;
-const apps: TestingModule[] = [];
-
-const now = (): number => clockMs;
+let world: SourceWorld;
 
 async function sourceWith(settings: Partial<SpotifySettings> = {}): Promise<SpotifySource> {
   const { clientId, clientSecret, apiUrl, accountsUrl } = spotify;
-  const all: SpotifySettings = {
-    ...{ clientId, clientSecret, apiUrl, accountsUrl },
-    ...{ markets: [], maxPages: 10, timeoutMs: 10_000 },
-    ...settings,
-  };
-  const app = await Test.createTestingModule({ imports: [SpotifyModule] })
-    .overrideProvider(SPOTIFY_SETTINGS)
-    .useValue(all)
-    .overrideProvider(SPOTIFY_CLOCK)
-    .useValue(now)
-    .compile();
-  app.useLogger(false);
-  apps.push(app);
-  return app.get(SpotifySource);
+  return (await world.start({ clientId, clientSecret, apiUrl, accountsUrl, ...settings })).source;
 }
 
 /** As many releases of one recording, so that each has a track of its own. */
@@ -44,7 +27,7 @@ function releases(count: number, isrc: string = ISRC): ReturnType<typeof fakeTra
 
 /** The error that a find ends with; whatever it is, it must not show a secret. */
 async function failureOf(source: SpotifySource): Promise<Error> {
-  const error: unknown = await source.findByIsrc(ISRC).then(
+  const error: unknown = await source.findByIsrc(ISRC, INTERACTIVE).then(
     () => new Error('found without an error'),
     (caught: unknown) => caught,
   );
@@ -57,12 +40,12 @@ async function failureOf(source: SpotifySource): Promise<Error> {
 }
 
 beforeEach(async () => {
-  clockMs = Date.parse('2026-11-22T12:00:00Z');
-  spotify = await startSpotifyFake({ clientSecret: CLIENT_SECRET, now });
+  world = await sourceWorld();
+  spotify = await startSpotifyFake({ clientSecret: CLIENT_SECRET, now: () => world.clock.ms });
 });
 
 afterEach(async () => {
-  await Promise.all(apps.splice(0).map((app) => app.close()));
+  await world.end();
   await spotify.stop();
 });
 
@@ -70,18 +53,18 @@ describe('tokens', () => {
   it('fetches one for 50 finds at once', async () => {
     spotify.addTracks(fakeTrack({ isrc: ISRC }));
     const source = await sourceWith();
-    await Promise.all(Array.from({ length: 50 }, () => source.findByIsrc(ISRC)));
+    await Promise.all(Array.from({ length: 50 }, () => source.findByIsrc(ISRC, INTERACTIVE)));
     expect(spotify.stats.tokenCalls).toBe(1);
   });
 
   it('renews a revoked one once under 200 finds at once, and all succeed', async () => {
     spotify.addTracks(fakeTrack({ isrc: ISRC }));
     const source = await sourceWith();
-    await source.findByIsrc(ISRC);
+    await source.findByIsrc(ISRC, INTERACTIVE);
     spotify.resetStats();
     spotify.revokeAllTokens();
     spotify.setLatency([0, 20]);
-    const found = await Promise.all(Array.from({ length: 200 }, () => source.findByIsrc(ISRC)));
+    const found = await Promise.all(Array.from({ length: 200 }, () => source.findByIsrc(ISRC, INTERACTIVE)));
     expect(found.every((recording) => recording !== null)).toBe(true);
     expect(spotify.stats.tokenCalls).toBe(1);
     expect(spotify.stats.calls.search).toBeLessThanOrEqual(400);
@@ -91,8 +74,8 @@ describe('tokens', () => {
     spotify.addTracks(fakeTrack({ isrc: ISRC }));
     const source = await sourceWith();
     for (let hours = 0; hours < 5; hours += 1) {
-      await source.findByIsrc(ISRC);
-      clockMs += 3_599_000;
+      await source.findByIsrc(ISRC, INTERACTIVE);
+      world.clock.ms += 3_599_000;
     }
     expect(spotify.stats).toMatchObject({ tokenCalls: 5, calls: { search: 5 } });
   });
@@ -113,10 +96,10 @@ describe('tokens', () => {
 
   it('forgets a failed fetch', async () => {
     spotify.addTracks(fakeTrack({ isrc: ISRC }));
-    spotify.failNext({ kind: 'status', status: 503, body: 'text' }, 1, 'token');
+    spotify.failNext({ kind: 'status', status: 503, body: 'text' }, 3, 'token');
     const source = await sourceWith();
     expect(await failureOf(source)).toBeInstanceOf(SourceUnavailableError);
-    await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
   });
 });
 
@@ -124,7 +107,6 @@ describe('limits', () => {
   it.each([
     ['json', 7, 7],
     ['text', 20_520, 20_520],
-    ['json', 0, 1],
     ['json', 'date', 30],
     ['empty', 'missing', 30],
     ['json', 'garbage', 30],
@@ -142,25 +124,39 @@ describe('limits', () => {
         retryAfterSeconds: seconds,
       });
 
-      clockMs += seconds * 1000 - 1;
+      const untilMs = world.clock.ms + seconds * 1000;
+      world.clock.ms = untilMs - 2001;
       const start = Date.now();
       for (let turn = 0; turn < 100; turn += 1) {
-        await expect(source.findByIsrc(ISRC)).rejects.toMatchObject({ retryAfterSeconds: 1 });
+        await expect(source.findByIsrc(ISRC, INTERACTIVE)).rejects.toMatchObject({ retryAfterSeconds: 3 });
       }
       expect(Date.now() - start).toBeLessThan(1000);
       expect(spotify.stats).toMatchObject({ calls: { search: 1 }, callsDuringBan: 0 });
 
-      clockMs += 1;
-      await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+      // Two seconds are waited out.
+      world.clock.ms += 1;
+      await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
+      expect(world.clock.ms).toBe(untilMs);
     },
   );
+
+  it('429 with Retry-After 0: the next find waits for a second', async () => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    spotify.failNext({ kind: 'rate-limit', retryAfter: 0 });
+    const source = await sourceWith();
+    const startMs = world.clock.ms;
+    expect(await failureOf(source)).toMatchObject({ retryAfterSeconds: 1 });
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
+    expect(world.clock.ms).toBe(startMs + 1000);
+    expect(spotify.stats.calls.search).toBe(2);
+  });
 
   it('sends nothing during a ban of the account, however often it is asked', async () => {
     spotify.ban(46_649);
     const source = await sourceWith();
     expect(await failureOf(source)).toMatchObject({ retryAfterSeconds: 51_314 });
     spotify.resetStats();
-    await Promise.allSettled(Array.from({ length: 50 }, () => source.findByIsrc(ISRC)));
+    await Promise.allSettled(Array.from({ length: 50 }, () => source.findByIsrc(ISRC, INTERACTIVE)));
     expect(spotify.stats).toMatchObject({ tokenCalls: 0, calls: { search: 0 }, callsDuringBan: 0 });
   });
 
@@ -176,7 +172,7 @@ describe('limits', () => {
 
 describe('calls', () => {
   it('say who calls and take gzip alone', async () => {
-    await (await sourceWith()).findByIsrc(ISRC);
+    await (await sourceWith()).findByIsrc(ISRC, INTERACTIVE);
     expect(spotify.stats.requests).toHaveLength(2);
     for (const { headersWithoutAuthorization: headers } of spotify.stats.requests) {
       expect(headers).toMatchObject({
@@ -191,7 +187,7 @@ describe('calls', () => {
     const names = ['HTTP_PROXY', 'http_proxy'];
     for (const name of names) process.env[name] = 'http://127.0.0.1:9';
     try {
-      await expect((await sourceWith()).findByIsrc(ISRC)).resolves.toBeNull();
+      await expect((await sourceWith()).findByIsrc(ISRC, INTERACTIVE)).resolves.toBeNull();
     } finally {
       for (const name of names) Reflect.deleteProperty(process.env, name);
     }
@@ -199,20 +195,29 @@ describe('calls', () => {
 });
 
 describe('failures', () => {
-  it.each([500, 502, 503, 504] as const)(
-    'status %p: unavailable, and asked again by the next find',
-    async (status) => {
-      spotify.addTracks(fakeTrack({ isrc: ISRC }));
-      spotify.failNext({ kind: 'status', status, body: 'html' });
-      const source = await sourceWith();
-      expect(await failureOf(source)).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 5 });
-      await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
-    },
-  );
+  const OUTAGES = [
+    ...([500, 502, 503, 504] as const).map((status) => ({ kind: 'status', status, body: 'html' }) as const),
+    { kind: 'reset' },
+    { kind: 'reset', when: 'mid-body' },
+  ] as const;
+
+  it.each(OUTAGES)('%j twice: made good within the find', async (fault) => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    spotify.failNext(fault, 2);
+    await expect((await sourceWith()).findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
+    expect(spotify.stats.calls.search).toBe(3);
+  });
+
+  it.each(OUTAGES)('%j three times: unavailable, and asked again by the next find', async (fault) => {
+    spotify.addTracks(fakeTrack({ isrc: ISRC }));
+    spotify.failNext(fault, 3);
+    const source = await sourceWith();
+    expect(await failureOf(source)).toMatchObject({ slug: 'source-unavailable', retryAfterSeconds: 5 });
+    expect(spotify.stats.calls.search).toBe(3);
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
+  });
 
   it.each([
-    [{ kind: 'reset' }, 'source-unavailable'],
-    [{ kind: 'reset', when: 'mid-body' }, 'source-unavailable'],
     [{ kind: 'stall' }, 'source-timeout'],
     [{ kind: 'drip' }, 'source-timeout'],
     [{ kind: 'truncated' }, 'source-error'],
@@ -221,13 +226,13 @@ describe('failures', () => {
     [{ kind: 'error-body' }, 'source-error'],
     [{ kind: 'huge' }, 'source-error'],
     [{ kind: 'redirect' }, 'source-error'],
-    [{ kind: 'forbidden' }, 'source-error'],
-  ] as const)('%j: %s, and the next find succeeds', async (fault, slug) => {
+  ] as const)('%j: %s after one call, and the next find succeeds', async (fault, slug) => {
     spotify.addTracks(fakeTrack({ isrc: ISRC }));
     spotify.failNext(fault);
     const source = await sourceWith(slug === 'source-timeout' ? { timeoutMs: 500 } : {});
     expect(await failureOf(source)).toMatchObject({ slug });
-    await expect(source.findByIsrc(ISRC)).resolves.not.toBeNull();
+    expect(spotify.stats.calls.search).toBe(1);
+    await expect(source.findByIsrc(ISRC, INTERACTIVE)).resolves.not.toBeNull();
     expect(spotify.stats.requests.some(({ path }) => path === '/__elsewhere')).toBe(false);
   });
 

@@ -50,6 +50,9 @@ export function spotifyEnvironment(fake: SpotifyFake): Record<string, string> {
     SPOTIFY_CLIENT_SECRET: fake.clientSecret,
     SPOTIFY_API_URL: fake.apiUrl,
     SPOTIFY_ACCOUNTS_URL: fake.accountsUrl,
+    // The tests make many calls on purpose.
+    SPOTIFY_REQUESTS_PER_30S: '0',
+    SPOTIFY_REQUESTS_PER_DAY: '0',
   };
 }
 

@@ -1,0 +1,61 @@
+interface Flight {
+  readonly landing: Promise<boolean>;
+  readonly cancel: AbortController;
+  waiting: number;
+}
+
+/** Work that several callers want at once: done once for all of them, and cancelled when the last has gone. */
+export class Flights {
+  private readonly flights = new Map<string, Flight>();
+
+  /**
+   * Runs `work` once for all who ask by the same key meanwhile. True for the caller who started it, if `work` says so.
+   * @throws what `work` throws; the reason of `caller` as soon as that one is aborted
+   */
+  async join(
+    key: string,
+    work: (signal: AbortSignal) => Promise<boolean>,
+    caller?: AbortSignal,
+  ): Promise<boolean> {
+    caller?.throwIfAborted();
+    const running = this.flights.get(key);
+    const flight = running ?? this.depart(key, work);
+    flight.waiting += 1;
+    try {
+      const isNew = await orGone(flight.landing, caller);
+      return isNew && running === undefined;
+    } finally {
+      flight.waiting -= 1;
+      if (flight.waiting === 0) {
+        // Whoever asks from now on must not join what is being cancelled.
+        this.forget(key, flight);
+        flight.cancel.abort(caller?.reason);
+      }
+    }
+  }
+
+  private depart(key: string, work: (signal: AbortSignal) => Promise<boolean>): Flight {
+    const cancel = new AbortController();
+    const flight = { landing: work(cancel.signal), cancel, waiting: 0 };
+    this.flights.set(key, flight);
+    return flight;
+  }
+
+  private forget(key: string, flight: Flight): void {
+    if (this.flights.get(key) === flight) this.flights.delete(key);
+  }
+}
+
+function orGone(landing: Promise<boolean>, caller: AbortSignal | undefined): Promise<boolean> {
+  if (caller === undefined) return landing;
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      reject(caller.reason as Error);
+    };
+    const stay = () => {
+      caller.removeEventListener('abort', leave);
+    };
+    caller.addEventListener('abort', leave);
+    landing.then(resolve, reject).finally(stay);
+  });
+}
