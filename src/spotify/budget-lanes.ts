@@ -11,8 +11,12 @@ const BULK_FLOOR = 0.1;
 /** Calls go out by this part of an even interval, to make up for pauses; the log keeps the count all the same. */
 const PACE = 0.9;
 
-/** Calls of one caller that may follow each other at once. */
-const INTERACTIVE_BURST = 5;
+/**
+ * Calls that may follow each other at once, for callers who wait: about half of the window that is configured unless
+ * told otherwise, and fewer once Spotify has refused, for then the window is its own and nearly full.
+ */
+const INTERACTIVE_BURST = 12;
+const INTERACTIVE_BURST_ONCE_REFUSED = 5;
 
 /** Several are decided in one visit to the database, which takes about so long. */
 const LEAST_SLACK_MS = 100;
@@ -46,7 +50,7 @@ export function whenLaneHasPlace(state: BudgetState, lane: Lane, cap: number): n
 /** When the pace lets the lane's next call go; null: now. */
 export function whenPaced(state: BudgetState, lane: Lane, cap: number): number | null {
   const intervalMs = paceIntervalMs(lane, cap);
-  const slackMs = paceSlackMs(lane, intervalMs);
+  const slackMs = paceSlackMs(state, lane, intervalMs);
   // The pace may have been slower when the last call was booked.
   const paceAtMs = Math.min(state.lanes[lane].paceAtMs, state.clockMs + slackMs + intervalMs);
   return state.clockMs < paceAtMs - slackMs ? paceAtMs - slackMs : null;
@@ -55,7 +59,7 @@ export function whenPaced(state: BudgetState, lane: Lane, cap: number): number |
 /** The state after the lane used its pace once. */
 export function takePace(state: BudgetState, lane: Lane, cap: number): BudgetState {
   const intervalMs = paceIntervalMs(lane, cap);
-  const latest = state.clockMs + paceSlackMs(lane, intervalMs);
+  const latest = state.clockMs + paceSlackMs(state, lane, intervalMs);
   const paceAtMs = Math.max(Math.min(state.lanes[lane].paceAtMs, latest), state.clockMs) + intervalMs;
   return withLane(state, lane, { ...state.lanes[lane], paceAtMs });
 }
@@ -81,6 +85,7 @@ function paceIntervalMs(lane: Lane, cap: number): number {
   return cap === Infinity ? 0 : (WINDOW_MS / (lane === 'bulk' ? bulkCap(cap) : cap)) * PACE;
 }
 
-function paceSlackMs(lane: Lane, intervalMs: number): number {
-  return Math.max(LEAST_SLACK_MS, intervalMs * (lane === 'bulk' ? 1 : INTERACTIVE_BURST - 1));
+function paceSlackMs({ learner }: BudgetState, lane: Lane, intervalMs: number): number {
+  const burst = learner.limit === null ? INTERACTIVE_BURST : INTERACTIVE_BURST_ONCE_REFUSED;
+  return Math.max(LEAST_SLACK_MS, intervalMs * (lane === 'bulk' ? 1 : burst - 1));
 }

@@ -20,6 +20,39 @@ describe('what the budget lets through', () => {
     expect(reserve(state, { now: decision.untilMs, lane: 'bulk', limits }).decision.kind).toBe('go');
   });
 
+  it('lets a handful of callers who wait go at once, fewer once Spotify has refused, and bulk work one by one', () => {
+    const limits = limitsOf({ requestsPer30s: 25 });
+    const goneAtOnce = (from: BudgetState, lane: Lane, now: number): number => {
+      for (let state = from, gone = 0; ; gone += 1) {
+        const reserved = reserve(state, { now, lane, limits });
+        if (reserved.decision.kind === 'wait') {
+          expect(reserved.decision.reason).toBe('pace');
+          return gone;
+        }
+        state = reserved.state;
+      }
+    };
+    expect(goneAtOnce(emptyBudget(), 'interactive', NOW)).toBe(12);
+    expect(goneAtOnce(emptyBudget(), 'bulk', NOW)).toBeLessThanOrEqual(2);
+
+    let state = emptyBudget();
+    for (let call = 0; call < 20; call += 1) state = go(state, NOW + call * 2000, limits);
+    const lastAt = NOW + 19 * 2000;
+    const refused = recordAnswer(state, {
+      now: lastAt,
+      sentAt: lastAt,
+      outcome: 'rate-limited',
+      retryAfterMs: 1000,
+    });
+    const probing = reserve(refused, { now: lastAt + 60_000, lane: 'interactive', limits });
+    const open = recordAnswer(probing.state, {
+      now: lastAt + 60_100,
+      sentAt: lastAt + 60_000,
+      outcome: 'ok',
+    });
+    expect(goneAtOnce(open, 'interactive', lastAt + 120_000)).toBe(4);
+  });
+
   it('keeps few numbers for many calls of a day', () => {
     const limits = limitsOf({});
     let state = emptyBudget();
