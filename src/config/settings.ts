@@ -18,14 +18,19 @@ export interface Settings {
   readonly spotify: {
     readonly clientId: string;
     readonly clientSecret: string;
+    /** Base of the Web API (`https://host/v1`), without a closing slash. */
     readonly apiUrl: string;
+    /** Base of the accounts service (`https://host`), without a closing slash; tokens come from `/api/token` below it. */
     readonly accountsUrl: string;
     /** ISO 3166-1 alpha-2 codes to ask in on a miss, in order. */
     readonly markets: readonly string[];
+    /** Result pages read for one search at most. */
     readonly maxPages: number;
-    /** Calls in any 30 s and in any 24 h; 0 is no limit of our own. */
+    /** Calls in any 30 s that we allow ourselves, whatever Spotify bears; 0 is no limit of our own. */
     readonly requestsPer30s: number;
+    /** Calls in any 24 h; 0 is no limit of our own. */
     readonly requestsPerDay: number;
+    /** Milliseconds that one call may take, from the first byte sent to the last one read. */
     readonly timeoutMs: number;
   } | null;
   readonly auth: {
