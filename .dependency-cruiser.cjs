@@ -4,7 +4,8 @@
  */
 const floors = [
   ['config', 'common'],
-  ['recording', 'graphql', 'observability'],
+  ['recording', 'graphql', 'observability', 'redis'],
+  ['client-limits'],
   ['spotify', 'sample', 'auth'],
   ['sources'],
   ['tracks'],

@@ -8,11 +8,20 @@ import { SettingsModule } from './config/config.module';
 import { DatabaseModule } from './database/database.module';
 import { HealthModule } from './health/health.module';
 import { LoggingModule } from './observability/logging.module';
+import { RedisModule } from './redis/redis.module';
 import { TracksModule } from './tracks/tracks.module';
 
 /** Table of contents. The guard denies what declares no policy; pipe and filter hold for every route. */
 @Module({
-  imports: [SettingsModule, LoggingModule, DatabaseModule, AuthModule, TracksModule, HealthModule],
+  imports: [
+    SettingsModule,
+    LoggingModule,
+    RedisModule,
+    DatabaseModule,
+    AuthModule,
+    TracksModule,
+    HealthModule,
+  ],
   providers: [
     { provide: APP_GUARD, useClass: AuthGuard },
     { provide: APP_PIPE, useClass: InputPipe },

@@ -1,5 +1,5 @@
 /**
- * What `npm test` runs: private database servers, then Jest with every project, then one line that says how it went.
+ * What `npm test` runs: private database servers and Redis, then Jest with every project, then one line that says how it went.
  * Arguments go to Jest: `npm test -- --selectProjects unit`, `npm test -- test/e2e/tracks.e2e-spec.ts`.
  */
 import { spawn } from 'node:child_process';
@@ -23,11 +23,11 @@ const PASSED_ON =
 
 const ENGINES_BY_PROJECT = {
   unit: [],
-  // These start servers of their own, to see them end.
-  once: [],
-  sqlite: [],
-  mariadb: ['mariadb'],
-  postgres: ['postgres'],
+  // Those of `once` also start servers of their own, to see them end.
+  once: ['redis'],
+  sqlite: ['redis'],
+  mariadb: ['mariadb', 'redis'],
+  postgres: ['postgres', 'redis'],
 };
 
 const args = process.argv.slice(2);
@@ -56,7 +56,7 @@ try {
 
 async function main() {
   const projects = selectedProjects();
-  if (projects.includes('once') && !isAskedOnly) ensureBinaries(['mariadb', 'postgres']);
+  if (projects.includes('once') && !isAskedOnly) ensureBinaries(['mariadb', 'postgres', 'redis']);
   const engines = isAskedOnly
     ? []
     : [...new Set(projects.flatMap((project) => ENGINES_BY_PROJECT[project] ?? []))];
@@ -64,7 +64,7 @@ async function main() {
   const startedAt = Date.now();
   servers = await startServers(engines);
   if (engines.length > 0) {
-    console.error(`Started ${engines.join(' and ')} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
+    console.error(`Started ${engines.join(', ')} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   }
   const { code, tally } = await runJest(
     Object.fromEntries(

@@ -28,6 +28,7 @@ describe('parseSettings: defaults', () => {
       port: 3000,
       logLevel: 'info',
       database: { engine: 'sqlite', path: './data/deadwax.db', shouldMigrate: true },
+      redis: null,
       spotify: null,
       auth: { bootstrapToken: null },
     });
@@ -206,6 +207,7 @@ describe('SettingsError', () => {
             SPOTIFY_API_URL: `https://user:${encode(password)}@h/v1`,
             AUTH_BOOTSTRAP_TOKEN: token,
             DATABASE_URL: `${kind}://deadwax:${encode(password)}${tail}`,
+            REDIS_URL: `redis://deadwax:${encode(password)}@h/x${tail}`,
           });
           const told = error.message + String(error.stack) + inspect(error, { depth: 9 });
           for (const text of [id, clientSecret, token, password, encode(password)]) {

@@ -1,6 +1,7 @@
 import { registerAs } from '@nestjs/config';
 import { z } from 'zod';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-url';
+import { parseRedisUrl, type RedisAddress } from './redis-url';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -14,6 +15,8 @@ export interface Settings {
     /** Apply migrations at start; false where a job does it. */
     readonly shouldMigrate: boolean;
   };
+  /** Null: no Redis; what processes share goes through the database, or is each one's own. */
+  readonly redis: RedisAddress | null;
   /** Null: no credentials, the sample catalogue serves. */
   readonly spotify: {
     readonly clientId: string;
@@ -90,6 +93,17 @@ const environment = z.object({
       return parsed.address;
     }),
   DATABASE_MIGRATE: z.enum(['true', 'false'], { error: 'must be true or false' }).default('true'),
+  REDIS_URL: z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseRedisUrl(text);
+      if ('fault' in parsed) {
+        context.addIssue({ code: 'custom', message: parsed.fault });
+        return z.NEVER;
+      }
+      return parsed.address;
+    })
+    .optional(),
   SPOTIFY_CLIENT_ID: z
     .string()
     .regex(/^[\x21-\x39\x3b-\x7e]{1,200}$/, 'must be printable ASCII without space or colon')
@@ -182,6 +196,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port: values.PORT,
     logLevel: values.LOG_LEVEL,
     database: { ...values.DATABASE_URL, shouldMigrate: values.DATABASE_MIGRATE === 'true' },
+    redis: values.REDIS_URL ?? null,
     spotify:
       clientId === undefined || clientSecret === undefined
         ? null

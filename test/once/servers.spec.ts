@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const HOLDER = join(__dirname, '../support/servers/hold.mjs');
 
-/** However a test run ends, nothing of its database servers stays behind. Real servers, real signals. */
-describe('the private database servers', () => {
+/** However a test run ends, nothing of its servers stays behind. Real servers, real signals. */
+describe('the private servers', () => {
   // A temporary folder of the test's own: whatever the servers leave is in it, or names it on its command line.
   let folder: string;
   beforeEach(() => {
@@ -25,10 +25,10 @@ describe('the private database servers', () => {
     async (signal) => {
       const holder = hold();
       const servers = JSON.parse(await holder.line) as Record<
-        'mariadb' | 'postgres',
+        'mariadb' | 'postgres' | 'redis',
         { url: string; pid: number }
       >;
-      expect(Object.keys(servers)).toEqual(['mariadb', 'postgres']);
+      expect(Object.keys(servers)).toEqual(['mariadb', 'postgres', 'redis']);
       for (const { url, pid } of Object.values(servers)) {
         expect(isAlive(pid)).toBe(true);
         expect(await isListening(url)).toBe(true);
@@ -54,7 +54,7 @@ describe('the private database servers', () => {
   }, 30_000);
 
   function hold() {
-    const child = spawn(process.execPath, [HOLDER, 'mariadb', 'postgres'], {
+    const child = spawn(process.execPath, [HOLDER, 'mariadb', 'postgres', 'redis'], {
       env: { ...process.env, TMPDIR: folder },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -5,14 +5,14 @@ import { delimiter, join } from 'node:path';
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const POLICY = '/usr/sbin/policy-rc.d';
 
-const PACKAGES = { mariadb: 'mariadb-server', postgres: 'postgresql' };
+const PACKAGES = { mariadb: 'mariadb-server', postgres: 'postgresql', redis: 'redis-server' };
 
 /** Says what a person has to do before the tests can run. */
 export class MissingServerError extends Error {}
 
 /**
  * Finds the programs of each engine, and installs the packages that hold them where this process may.
- * @returns {Record<string, { server: string, init: string }>} absolute paths by engine
+ * @returns {Record<string, { server: string, init?: string }>} absolute paths by engine
  * @throws MissingServerError
  */
 export function ensureBinaries(engines) {
@@ -27,6 +27,10 @@ function findBinaries(engine) {
     const server = findProgram('mariadbd', systemFolders());
     const init = findProgram('mariadb-install-db', systemFolders());
     return server && init ? { server, init } : null;
+  }
+  if (engine === 'redis') {
+    const server = findProgram('redis-server', systemFolders());
+    return server ? { server } : null;
   }
   // Debian keeps these out of the PATH, a folder for each major version.
   const folders = [...versionFolders('/usr/lib/postgresql'), ...systemFolders()];
@@ -105,7 +109,7 @@ function run(asRoot, command) {
 function refuse(engines) {
   const packages = engines.map((engine) => PACKAGES[engine]).join(' ');
   throw new MissingServerError(
-    `The tests start their own database servers, and the programs of ${engines.join(' and ')} are not installed.\n` +
+    `The tests start their own servers, and the programs of ${engines.join(' and ')} are not installed.\n` +
       `Install them, e.g.: sudo apt-get install --no-install-recommends ${packages}\n` +
       '(no running server is needed: each run starts private ones and removes them)',
   );

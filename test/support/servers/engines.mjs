@@ -146,7 +146,34 @@ timezone = '${SERVER_TIME_ZONE}'
 lc_messages = 'C'
 `;
 
-export const ENGINES = { mariadb, postgres };
+/** Redis, keeping nothing; a great many databases, so that every suite can have one of its own. */
+const redis = {
+  account: 'redis',
+  stopSignal: 'SIGKILL',
+
+  prepare(folder) {
+    const secret = password();
+    writeFileSync(join(folder, 'redis.conf'), redisSettings(folder, secret), { mode: 0o644 });
+    return { secret, initializations: [] };
+  },
+
+  command: (folder, { server }, port) => [server, join(folder, 'redis.conf'), '--port', String(port)],
+
+  isReady: (log) => /Ready to accept connections/.test(log),
+  url: (secret, port) => `redis://:${secret}@127.0.0.1:${port}/`,
+};
+
+const redisSettings = (folder, secret) => `
+bind 127.0.0.1
+dir ${folder}
+requirepass ${secret}
+save ""
+appendonly no
+daemonize no
+databases 4096
+`;
+
+export const ENGINES = { mariadb, postgres, redis };
 
 /** The end of a server's log, for the message when it does not start. */
 export function tailOf(file, lines = 25) {

@@ -1,5 +1,5 @@
 /**
- * Runs one private database server for as long as somebody holds the other end of stdin, then stops it and removes
+ * Runs one private server for as long as somebody holds the other end of stdin, then stops it and removes
  * its folder. The kernel closes that pipe however the holder ends, by kill -9 too: no server outlives its run.
  *
  * Usage: node guardian.mjs ENGINE PROGRAMS-AS-JSON; answers with one line of JSON on stdout: `{ url, pid, folder }`

@@ -6,7 +6,7 @@ import { ensureBinaries } from './binaries.mjs';
 const GUARDIAN = fileURLToPath(new URL('guardian.mjs', import.meta.url));
 
 /**
- * Starts one private server for each engine ('mariadb', 'postgres'), side by side.
+ * Starts one private server for each engine ('mariadb', 'postgres', 'redis'), side by side.
  * They end with this process, however it ends; `stop()` is for those who want to wait for it.
  * @returns {Promise<{ servers: Record<string, { url: string, pid: number, folder: string }>, stop(): Promise<void> }>}
  */
