@@ -4,7 +4,7 @@
  */
 const floors = [
   ['config', 'common'],
-  ['recording', 'graphql', 'observability'],
+  ['recording', 'graphql', 'observability', 'idempotency'],
   ['spotify', 'sample', 'auth'],
   ['sources'],
   ['tracks'],
