@@ -4,7 +4,7 @@
  */
 const floors = [
   ['config', 'common'],
-  ['recording', 'graphql', 'observability', 'redis'],
+  ['recording', 'graphql', 'observability', 'redis', 'idempotency'],
   ['client-limits'],
   ['spotify', 'sample', 'auth'],
   ['sources'],

@@ -8,3 +8,8 @@ export interface Caller {
   readonly scopes: readonly Scope[];
   readonly expiresAt: Date | null;
 }
+
+/** Tells callers apart, whatever their kind: the subject of a JWT may look like the id of a token. */
+export function callerIdOf({ kind, subject }: Caller): string {
+  return `${kind}:${subject}`;
+}

@@ -2,6 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, EntityManager } from 'typeorm';
 import { judgeDatabaseError } from './database-error';
 
+/**
+ * An open transaction, for code that passes one on without using it: a service that takes it from one folder's
+ * repository and hands it to another's, so that both write together or not at all.
+ */
+export type Transaction = EntityManager;
+
 /** Writers that crowd on a few rows can meet in a deadlock several times over. */
 const MAX_TRIES = 12;
 /** A wait for a lock is long already: after some of those the caller has waited enough. */

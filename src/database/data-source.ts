@@ -7,6 +7,7 @@ import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiToken } from '../auth/entities/api-token.entity';
 import type { DatabaseAddress } from '../config/database-url';
+import { IdempotentCall } from '../idempotency/entities/idempotent-call.entity';
 import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
 import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
@@ -17,6 +18,7 @@ import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { Track } from '../tracks/entities/track.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
 import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
+import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
 import { installSqliteGate } from './sqlite-gate';
 
 const CONNECTIONS = 10;
@@ -44,8 +46,9 @@ const COMMON = {
     RecordingMiss,
     ApiToken,
     UpstreamBudget,
+    IdempotentCall,
   ],
-  migrations: [Initial1795305600000, UpstreamBudget1795309200000],
+  migrations: [Initial1795305600000, UpstreamBudget1795309200000, Idempotency1795401000000],
   migrationsTransactionMode: 'each',
   synchronize: false,
   migrationsRun: false,
