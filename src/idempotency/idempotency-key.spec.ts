@@ -28,7 +28,7 @@ describe('readIdempotencyKey', () => {
     'ð\u009f\u008eµ',
     '\u007f',
   ])('refuses %j', (key) => {
-      expect(() => read(key)).toThrow(/^Idempotency-Key: must be given once/);
+    expect(() => read(key)).toThrow(/^Idempotency-Key: must be given once/);
   });
 
   it('refuses two', () => {
