@@ -3,6 +3,7 @@ import { Logger } from 'nestjs-pino';
 import { AppError } from './common/app-error';
 import { serveProblemPages } from './common/problem-pages';
 import { DatabaseConnector } from './database/database.connector';
+import { Metrics } from './observability/metrics';
 import { logRequests } from './observability/request-log';
 import { serveApiDocs } from './openapi';
 
@@ -15,6 +16,7 @@ export function configureApp(app: NestFastifyApplication): void {
   app.useLogger(logger);
   const server = app.getHttpAdapter().getInstance();
   logRequests(server, logger);
+  app.get(Metrics).measureRequests(server);
   const database = app.get(DatabaseConnector);
   server.addHook('onRequest', (request, _reply, done) => {
     const isEarly = database.state !== 'ready' && request.routeOptions.url?.startsWith('/v1/');

@@ -8,6 +8,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from './app-error';
 import { describeProblem, pathOf, toAppError } from './problem';
+import { producedBy } from './produces.decorator';
 import { currentCall, requestIdOf } from './request-identity';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -135,8 +136,9 @@ function findRefusal(
       headers: { allow: methods.join(', ') },
     });
   }
-  if (!HTML_PATHS.test(path) && accepts(request.raw).type(['json']) === false) {
-    return new AppError('not-acceptable', 'This path answers with application/json.');
+  const mediaTypes = producedBy(request.routeOptions.config);
+  if (!HTML_PATHS.test(path) && accepts(request.raw).type([...mediaTypes]) === false) {
+    return new AppError('not-acceptable', `This path answers with ${mediaTypes.join(' or ')}.`);
   }
   return undefined;
 }

@@ -26,6 +26,7 @@ describe('S14 every route for every role', () => {
     'GET /v1/artists/:id': 'tracks:read',
     'GET /v1/artists/:id/tracks': 'tracks:read',
     'GET /health': 'ops:read',
+    'GET /metrics': 'ops:read',
     'GET /health/live': 'none',
     'GET /health/ready': 'none',
     'GET /health/startup': 'none',

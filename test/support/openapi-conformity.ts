@@ -88,7 +88,8 @@ export class OpenApiConformity {
       validate = this.ajv.compile({ $ref: `document#${pointer}` });
       this.validators.set(pointer, validate);
     }
-    if (validate(JSON.parse(text))) return null;
+    const isJson = /^application\/(\w+\+)?json$/.test(mediaType);
+    if (validate(isJson ? JSON.parse(text) : text)) return null;
     return this.ajv.errorsText((validate.errors ?? []).slice(0, 5), { dataVar: 'body' });
   }
 

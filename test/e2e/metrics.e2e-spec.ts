@@ -1,0 +1,76 @@
+import { startApp, type TestApp } from '../support/app';
+import { expectProblem } from './problem-check';
+
+describe('metrics', () => {
+  let service: TestApp;
+  beforeAll(async () => {
+    service = await startApp();
+  });
+  afterAll(() => service.stop());
+
+  const scrape = async (): Promise<string> => {
+    const answer = await service.call('GET', '/metrics', { token: service.tokens.operator });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      200,
+      'text/plain; version=0.0.4; charset=utf-8',
+    ]);
+    return answer.text;
+  };
+  const seriesOf = (text: string): Set<string> =>
+    new Set(
+      text
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => line.slice(0, line.lastIndexOf(' '))),
+    );
+
+  it('counts calls by method, route template and status', async () => {
+    await service.call('GET', '/v1/tracks/USWB10102873', { token: service.tokens.reader });
+    await service.call('GET', '/nowhere', { token: null });
+    const text = await scrape();
+    expect(text).toMatch(
+      /^deadwax_http_request_duration_seconds_count\{method="GET",route="\/v1\/tracks\/:isrc",status="404"\} 1$/m,
+    );
+    expect(text).toMatch(
+      /^deadwax_http_request_duration_seconds_count\{method="GET",route="none",status="404"\} 1$/m,
+    );
+    expect(text).toMatch(/^deadwax_build_info\{version="[^"]+",node="v[^"]+"\} 1$/m);
+    expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+  });
+
+  it('O08 has the same series after many ISRCs, names, methods and junk paths', async () => {
+    const visit = async (mark: string): Promise<void> => {
+      const isrc = `US${mark}AB2400001`.slice(0, 12);
+      await service.call('GET', `/v1/tracks/${isrc}`);
+      await service.call('GET', `/v1/tracks?artist=${mark}`);
+      await service.call('GET', `/junk/${mark}/${Math.random()}`, { token: null });
+      await service.call('POST', `/junk/${mark}`, { token: null });
+      await service.call('PROPFIND', `/${mark}`, { token: null });
+    };
+    await visit('X');
+    await scrape();
+    const before = seriesOf(await scrape());
+    for (let round = 0; round < 40; round++) await visit(String.fromCharCode(65 + (round % 26)));
+    const after = await scrape();
+    expect(seriesOf(after)).toEqual(before);
+    expect(after).not.toMatch(/US[A-Z]AB24|junk|dwx_/);
+  });
+
+  it('is for ops alone, and in this form alone', async () => {
+    expectProblem(await service.call('GET', '/metrics', { token: null }), 'unauthenticated', '/metrics');
+    expectProblem(
+      await service.call('GET', '/metrics', { token: service.tokens.editor }),
+      'insufficient-scope',
+      '/metrics',
+    );
+    const asked = (accept: string) => service.call('GET', '/metrics', { headers: { accept } });
+    expectProblem(await asked('application/json'), 'not-acceptable', '/metrics');
+    const ofPrometheus =
+      'application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1';
+    for (const accept of ['text/plain', '*/*', ofPrometheus]) {
+      expect([accept, (await asked(accept)).status]).toEqual([accept, 200]);
+    }
+    expectProblem(await service.call('GET', '/metrics?x=1'), 'invalid-request', '/metrics');
+  });
+});
