@@ -1,5 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
+import { auditDenials } from './auth/audit-denials';
+import { AuditLog } from './auth/audit-log';
 import { AppError } from './common/app-error';
 import { serveProblemPages } from './common/problem-pages';
 import { DatabaseConnector } from './database/database.connector';
@@ -17,6 +19,7 @@ export function configureApp(app: NestFastifyApplication): void {
   const server = app.getHttpAdapter().getInstance();
   logRequests(server, logger);
   app.get(Metrics).measureRequests(server);
+  auditDenials(server, app.get(AuditLog));
   const database = app.get(DatabaseConnector);
   server.addHook('onRequest', (request, _reply, done) => {
     const isEarly = database.state !== 'ready' && request.routeOptions.url?.startsWith('/v1/');

@@ -16,9 +16,14 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addTag('tracks', 'Recordings by ISRC')
     .addTag('artists', 'Artists of stored tracks')
     .addTag('auth', 'The caller')
+    .addTag('tokens', 'API tokens')
     .addTag('health', 'For probes and people on call')
     .addBearerAuth(
-      { type: 'http', scheme: 'bearer', description: 'An API token: `deadwax token create`.' },
+      {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'An API token: `deadwax token create`, or `POST /v1/tokens`.',
+      },
       'bearer',
     )
     .build();

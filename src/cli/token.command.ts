@@ -1,15 +1,20 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { userInfo } from 'node:os';
 import { z } from 'zod';
+import { MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../auth/api-token.rules';
 import { ApiTokensService } from '../auth/api-tokens.service';
+import type { AuditOrigin } from '../auth/audit-origin';
 import { ROLES, type Role, SCOPES, type Scope } from '../auth/scopes';
+import { AppError } from '../common/app-error';
 import { withApp } from './app-context';
+import { describeToken, printJson, type ShownToken, toFields, toTable } from './token.output';
 
 const JSON_OPTION = ['--json', 'answer in JSON, for machines'] as const;
+const ID_ARGUMENT = ['<id>', 'as `token list` shows it'] as const;
+const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+const PAGE = 200;
 
-/** What is shown of a token; never its text. */
-type TokenLine = Awaited<ReturnType<ApiTokensService['list']>>[number];
-
-/** `deadwax token create|list|revoke`: API tokens on the database that the environment names. */
+/** `deadwax token create|list|show|rotate|revoke`: API tokens on the database that the environment names. */
 export function addTokenCommands(program: Command): void {
   const token = program.command('token').description('API tokens');
 
@@ -34,14 +39,10 @@ export function addTokenCommands(program: Command): void {
         if (scopes === undefined || (options.scopes !== undefined && options.role !== undefined)) {
           command.error('error: give either --role or --scopes');
         }
-        await withApp(async (app) => {
-          const made = await app.get(ApiTokensService).create(options.name, scopes, options.expires ?? null);
-          if (options.json) print({ ...describe(made.token), token: made.text });
-          else
-            console.log(
-              `${made.text}\n\nid ${made.token.id}, scopes ${made.token.scopes.join(' ')}. The text is not kept: store it now.`,
-            );
-        });
+        const made = await withTokens((tokens) =>
+          tokens.create(options.name, normaliseScopes(scopes), options.expires ?? null, byUser()),
+        );
+        if (made !== null) printIssued(made, options.json);
       },
     );
 
@@ -50,70 +51,102 @@ export function addTokenCommands(program: Command): void {
     .description('show all tokens, oldest first')
     .option(...JSON_OPTION)
     .action(async ({ json }: { json?: true }) => {
-      const tokens = await withApp((app) => app.get(ApiTokensService).list());
-      if (json) print(tokens.map(describe));
+      const tokens = await withTokens(listAll);
+      if (tokens === null) return;
+      if (json) printJson(tokens.map(describeToken));
       else for (const line of toTable(tokens)) console.log(line);
+    });
+
+  token
+    .command('show')
+    .alias('read')
+    .description('show one token; never its text')
+    .argument(...ID_ARGUMENT)
+    .option(...JSON_OPTION)
+    .action(async (id: string, { json }: { json?: true }) => {
+      const found = await withTokens((tokens) => tokens.get(id));
+      if (found === null) return;
+      if (json) printJson(describeToken(found));
+      else for (const line of toFields(found)) console.log(line);
+    });
+
+  token
+    .command('rotate')
+    .description('give a token a new text and show it, this once; the old one ends')
+    .argument(...ID_ARGUMENT)
+    .option(
+      '--overlap <time>',
+      'how long the old text may be used on: seconds, or 30m, 12h, 7d (7 days at most)',
+      readOverlap,
+      0,
+    )
+    .option(...JSON_OPTION)
+    .action(async (id: string, { overlap, json }: { overlap: number; json?: true }) => {
+      const issued = await withTokens((tokens) => tokens.rotate(id, overlap, null, byUser()));
+      if (issued !== null) printIssued(issued, json);
     });
 
   token
     .command('revoke')
     .description('refuse a token from now on')
-    .argument('<id>', 'as `token list` shows it')
+    .argument(...ID_ARGUMENT)
     .option(...JSON_OPTION)
     .action(async (id: string, { json }: { json?: true }) => {
-      const isRevoked = await withApp((app) => app.get(ApiTokensService).revoke(id));
-      if (json) print({ id, revoked: isRevoked });
+      const isRevoked = await withTokens((tokens) => tokens.revoke(id, byUser()));
+      if (isRevoked === null) return;
+      if (json) printJson({ id, revoked: isRevoked });
       else if (isRevoked) console.log(`${id} is revoked.`);
-      if (!isRevoked) {
-        if (!json) console.error(`There is no token ${JSON.stringify(id)}, or it is revoked already.`);
-        process.exitCode = 1;
-      }
+      else console.error(`${id} was revoked before.`);
+      if (!isRevoked) process.exitCode = 1;
     });
 }
 
-function describe({ id, name, scopes, createdAt, expiresAt, lastUsedAt, revokedAt, hint }: TokenLine) {
-  return { id, name, scopes, createdAt, expiresAt, lastUsedAt, revokedAt, hint };
+/** Null, with exit code 1 and a message, where the service refuses. */
+async function withTokens<T>(work: (tokens: ApiTokensService) => Promise<T>): Promise<T | null> {
+  try {
+    return await withApp((app) => work(app.get(ApiTokensService)));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+    return null;
+  }
 }
 
-function print(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
+async function listAll(tokens: ApiTokensService): Promise<ShownToken[]> {
+  const all: ShownToken[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await tokens.list({ limit: PAGE, cursor });
+    all.push(...page.items);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return all;
 }
 
-function toTable(tokens: readonly TokenLine[]): string[] {
-  const rows = tokens.map((token) => [
-    token.id,
-    token.name.replace(/\p{C}/gu, '\ufffd'), // what steers a terminal, or cannot be seen
-    token.hint,
-    stateOf(token, new Date()),
-    token.lastUsedAt === null ? 'never' : minutes(token.lastUsedAt),
-    token.scopes.join(' '),
-  ]);
-  const table = [['ID', 'NAME', 'HINT', 'STATE', 'LAST USED', 'SCOPES'], ...rows];
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
-  return table.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+function printIssued({ token, text }: { token: ShownToken; text: string }, json: true | undefined): void {
+  if (json) printJson({ ...describeToken(token), token: text });
+  else
+    console.log(
+      `${text}\n\nid ${token.id}, scopes ${token.scopes.join(' ')}. The text is not kept: store it now.`,
+    );
 }
 
-function stateOf({ revokedAt, expiresAt }: TokenLine, now: Date): string {
-  if (revokedAt !== null) return `revoked ${minutes(revokedAt)}`;
-  if (expiresAt === null) return 'valid';
-  return expiresAt <= now ? `expired ${minutes(expiresAt)}` : `until ${minutes(expiresAt)}`;
-}
-
-function minutes(moment: Date): string {
-  return `${moment.toISOString().slice(0, 16)}Z`;
+/** Whoever runs the command, for the audit. */
+function byUser(): AuditOrigin {
+  let user: string;
+  try {
+    user = userInfo().username;
+  } catch {
+    user = String(process.getuid?.() ?? 'unknown'); // a user that the machine has no name for, as in a container
+  }
+  return { actor: `cli:${user}`, address: null, userAgent: null, requestId: null };
 }
 
 function readName(text: string): string {
-  if (text.trim() === '' || text.length > 200)
-    throw new InvalidArgumentError('must have 1 to 200 characters');
-  return text;
+  const parsed = tokenName.safeParse(text);
+  if (!parsed.success) throw new InvalidArgumentError(parsed.error.issues[0]?.message ?? 'is not a name');
+  return parsed.data;
 }
 
 function readRole(text: string): Role {
@@ -123,11 +156,19 @@ function readRole(text: string): Role {
 }
 
 function readScopes(text: string): Scope[] {
-  const scopes = [...new Set(text.split(',').map((part) => part.trim()))];
+  const scopes = text.split(',').map((part) => part.trim());
   const known: readonly string[] = SCOPES;
   if (!scopes.every((scope) => known.includes(scope)))
     throw new InvalidArgumentError(`must be among ${SCOPES.join(', ')}`);
   return scopes as Scope[];
+}
+
+function readOverlap(text: string): number {
+  const [, count, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
+  const seconds = Number(count) * SECONDS[unit as keyof typeof SECONDS];
+  if (!(seconds <= MAX_OVERLAP_SECONDS))
+    throw new InvalidArgumentError('must be seconds, or as in 30m, 12h, 7d; 7 days at most');
+  return seconds;
 }
 
 function readExpiry(text: string): Date {

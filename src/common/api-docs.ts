@@ -104,6 +104,11 @@ function headersOf(status: number): Record<string, { description: string; schema
       'WWW-Authenticate': { description: 'What is missing (RFC 6750).', schema: { type: 'string' } },
     };
   }
+  if (status === 409) {
+    const description =
+      'Seconds, where waiting helps: the first call with an Idempotency-Key is still running.';
+    return { ...requestId, 'Retry-After': { description, schema: { type: 'integer' } } };
+  }
   if (status === 503)
     return { ...requestId, 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } };
   return requestId;

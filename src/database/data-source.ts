@@ -6,6 +6,8 @@ import { dirname } from 'node:path';
 import { Client } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiToken } from '../auth/entities/api-token.entity';
+import { AuditEvent } from '../auth/entities/audit-event.entity';
+import { AuthVersion } from '../auth/entities/auth-version.entity';
 import type { DatabaseAddress } from '../config/database-url';
 import { IdempotentCall } from '../idempotency/entities/idempotent-call.entity';
 import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
@@ -18,6 +20,7 @@ import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { Track } from '../tracks/entities/track.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
 import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
+import { ApiTokenLifecycle1795400000000 } from './migrations/1795400000000-api-token-lifecycle';
 import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
 import { installSqliteGate } from './sqlite-gate';
 
@@ -45,10 +48,17 @@ const COMMON = {
     TrackGram,
     RecordingMiss,
     ApiToken,
+    AuthVersion,
+    AuditEvent,
     UpstreamBudget,
     IdempotentCall,
   ],
-  migrations: [Initial1795305600000, UpstreamBudget1795309200000, Idempotency1795401000000],
+  migrations: [
+    Initial1795305600000,
+    UpstreamBudget1795309200000,
+    ApiTokenLifecycle1795400000000,
+    Idempotency1795401000000,
+  ],
   migrationsTransactionMode: 'each',
   synchronize: false,
   migrationsRun: false,

@@ -2,6 +2,7 @@ import { LoggerModule } from 'nestjs-pino';
 import type { LogFn, Logger as PinoLogger } from 'pino';
 import { currentCall } from '../common/request-identity';
 import { type Settings, settings } from '../config/settings';
+import { redactorOf } from './secret-redaction';
 
 /** Nest's own account of its start: one line a module and a route, of no use to whoever runs the service. */
 const FRAMEWORK_CONTEXTS = new Set([
@@ -14,11 +15,12 @@ const FRAMEWORK_CONTEXTS = new Set([
 
 /**
  * Structured logs: one JSON line an event on standard output, readable text on a terminal. Every line written while a
- * call is served carries its request id. Headers and bodies are never logged; what is redacted here is a second net.
+ * call is served carries its request id. Headers and bodies are never logged; what is redacted here is a second net,
+ * the hook on the finished line a third.
  */
 export const LoggingModule = LoggerModule.forRootAsync({
   inject: [settings.KEY],
-  useFactory: ({ logLevel }: Settings) => ({
+  useFactory: ({ logLevel, auth, spotify }: Settings) => ({
     // No middleware: `logRequests` writes the line of a finished call, which knows its route.
     forRoutes: [],
     pinoHttp: {
@@ -31,6 +33,7 @@ export const LoggingModule = LoggerModule.forRootAsync({
         remove: true,
       },
       hooks: {
+        streamWrite: redactorOf([auth.bootstrapToken, spotify?.clientSecret]),
         logMethod(this: PinoLogger, args: Parameters<LogFn>, method: LogFn, level: number): void {
           const { context } = args[0] as { context?: string };
           const isChatter =

@@ -1,6 +1,5 @@
 import { DataSource } from 'typeorm';
 import { makeTokenText } from '../../src/auth/api-token.text';
-import { ApiTokensRepository } from '../../src/auth/api-tokens.repository';
 import { ApiTokensService } from '../../src/auth/api-tokens.service';
 import { ROLES, SCOPES } from '../../src/auth/scopes';
 import { type Answer, startApp, type TestApp } from '../support/app';
@@ -153,7 +152,8 @@ describe('S12 tokens that are not good', () => {
     });
     jest.useRealTimers();
     expect(queries).toBe(0);
-    expect(await queriesOf(() => me(good))).toBeGreaterThan(0);
+    // The count would tell: a text of the right form is sought.
+    expect(await queriesOf(() => me(makeTokenText()))).toBeGreaterThan(0);
   });
 
   it('unknown, revoked and expired ones look the same', async () => {
@@ -208,22 +208,6 @@ describe('S17 an encoded path', () => {
       expect(answers.map(({ status }) => status)).toEqual([403]);
     }
   });
-});
-
-it('the last use of a token is recorded at most once a minute', async () => {
-  const { token, text } = await tokens.create('used', ['tracks:read'], null);
-  const lastUse = async (): Promise<number | undefined> =>
-    (await tokens.list()).find(({ id }) => id === token.id)?.lastUsedAt?.getTime();
-  const recorded = jest.spyOn(ApiTokensRepository.prototype, 'recordUse');
-  for (let call = 0; call < 5; call++) await me(text);
-  expect(recorded).toHaveBeenCalledTimes(1);
-  const first = await lastUse();
-  expect(Date.now() - (first ?? 0)).toBeLessThan(10_000);
-  await service.app.get(ApiTokensRepository).recordUse(token.id, new Date(Date.now() - 61_000));
-  for (let call = 0; call < 5; call++) await me(text);
-  expect(recorded).toHaveBeenCalledTimes(3);
-  expect(await lastUse()).toBeGreaterThanOrEqual(first ?? Infinity);
-  recorded.mockRestore();
 });
 
 // Last: it removes the tokens of the other tests.

@@ -15,6 +15,11 @@ describe('S14 every route for every role', () => {
   /** The scope that a call needs, `any` for any token, `none` for no token. A route that is missing here fails. */
   const POLICIES: Record<string, Scope | 'any' | 'none'> = {
     'GET /v1/me': 'any',
+    'GET /v1/tokens': 'tokens:admin',
+    'POST /v1/tokens': 'tokens:admin',
+    'GET /v1/tokens/:id': 'tokens:admin',
+    'DELETE /v1/tokens/:id': 'tokens:admin',
+    'POST /v1/tokens/:id/rotate': 'tokens:admin',
     'GET /v1/tracks': 'tracks:read',
     'POST /v1/tracks': 'tracks:write',
     'POST /v1/tracks/lookup': 'tracks:read',

@@ -1,10 +1,16 @@
+import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { ApiTokenCache } from '../../src/auth/api-token-cache';
+import { ApiTokenUse } from '../../src/auth/api-token-use';
 import { ApiTokensRepository } from '../../src/auth/api-tokens.repository';
 import { ApiTokensService } from '../../src/auth/api-tokens.service';
+import { AuditLog } from '../../src/auth/audit-log';
 import { parseSettings, type Settings, SettingsError } from '../../src/config/settings';
 import { createDataSource, toDataSourceOptions } from '../../src/database/data-source';
 import { migrate } from '../../src/database/migrator';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+
+Logger.overrideLogger(false);
 
 const GIVEN = 'text-of-an-admin-token-made-elsewhere';
 
@@ -27,8 +33,12 @@ describe('the first token', () => {
 
   const settingsWith = (environment: Record<string, string>): Settings =>
     parseSettings({ DATABASE_URL: database.url, ...environment });
-  const service = (environment: Record<string, string> = {}) =>
-    new ApiTokensService(new ApiTokensRepository(dataSource), settingsWith(environment));
+  /** The service of one process. */
+  const service = (environment: Record<string, string> = {}) => {
+    const rows = new ApiTokensRepository(dataSource);
+    const [cache, use] = [new ApiTokenCache(rows), new ApiTokenUse(rows)];
+    return new ApiTokensService(rows, cache, use, new AuditLog(), settingsWith(environment));
+  };
 
   it('is taken from the environment, and accepted by every replica from the first call on', async () => {
     expect(await service({ AUTH_BOOTSTRAP_TOKEN: GIVEN }).ensureFirstToken()).toBeNull();
@@ -55,7 +65,7 @@ describe('the first token', () => {
       SPOTIFY_CLIENT_SECRET: 'secret',
     });
     expect(await inProduction.ensureFirstToken()).toBeNull();
-    expect(await inProduction.list()).toEqual([]);
+    expect((await inProduction.list({ limit: 10, cursor: undefined })).items).toEqual([]);
   });
 
   it('is not taken once there is another', async () => {
@@ -75,7 +85,11 @@ describe('the first token', () => {
     await target.ensureFirstToken();
     const now = Date.now();
     for (let at = 0; at < 50; at++)
-      expect(await target.authenticate(`fake-${at}`, new Date(now + at))).toBeNull();
+      expect(await target.authenticate(`fake-${at}`.padEnd(32, 'x'), new Date(now + at))).toBeNull();
+    expect(queries).toHaveBeenCalledTimes(1);
+    for (const text of ['fake', 'x'.repeat(31), 'x'.repeat(201)]) {
+      expect(await target.authenticate(text, new Date(now + 60_000))).toBeNull(); // no text that could have been given
+    }
     expect(queries).toHaveBeenCalledTimes(1);
     const byHash = jest.spyOn(ApiTokensRepository.prototype, 'findByHash');
     expect(await target.authenticate(`dwx_${'B'.repeat(38)}`, new Date(now + 60_000))).toBeNull();

@@ -221,7 +221,7 @@ describe('the command line', () => {
     return { code, out: running.stdout, err: running.stderr };
   };
 
-  it('makes, lists and revokes tokens', async () => {
+  it('makes, lists, shows, rotates and revokes tokens', async () => {
     const cwd = service.folder();
     expect(await run(cwd, 'migrate')).toMatchObject({ code: 0, out: 'The schema is up to date.\n', err: '' });
     const made = await run(
@@ -246,7 +246,25 @@ describe('the command line', () => {
     const listed = await run(cwd, 'token', 'list', '--json');
     expect(JSON.parse(listed.out)).toMatchObject([{ id: token.id, revokedAt: null }, { name: 'two' }]);
     expect(listed.out).not.toMatch(TOKEN);
+    const shown = await run(cwd, 'token', 'show', token.id, '--json');
+    expect(JSON.parse(shown.out)).toMatchObject({ id: token.id, name: 'ci', lastUsedAt: null });
+    expect((await run(cwd, 'token', 'show', token.id)).out).toMatch(
+      /^id +tok_\w+\nname +ci\n[\s\S]*state +until/,
+    );
+    const rotated = await run(cwd, 'token', 'rotate', token.id, '--overlap', '12h', '--json');
+    expect([rotated.code, JSON.parse(rotated.out)]).toMatchObject([0, { id: token.id }]);
+    expect(rotated.out).toMatch(TOKEN);
+    expect(rotated.out).not.toContain(token.token);
+    for (const command of ['show', 'rotate', 'revoke']) {
+      const unknown = await run(cwd, 'token', command, 'tok_unknown');
+      expect([unknown.code, unknown.out, unknown.err]).toEqual([
+        1,
+        '',
+        'There is no API token with this id.\n',
+      ]);
+    }
     expect((await run(cwd, 'token', 'revoke', token.id)).code).toBe(0);
+    expect((await run(cwd, 'token', 'rotate', token.id)).err).toBe('The token is revoked: make a new one.\n');
     const again = await run(cwd, 'token', 'revoke', token.id);
     expect([again.code, again.out]).toEqual([1, '']);
     expect((await run(cwd, 'token', 'list')).out).toMatch(/\bci\b.*revoked.*\n.*\btwo\b.*valid/);
@@ -268,6 +286,9 @@ describe('the command line', () => {
       run(cwd, 'token', 'create', '--name', 'x', '--role', 'reader', '--expires', '2020-01-01'),
       run(cwd, 'token', 'create', '--name', 'x', '--role', 'reader', '--expires', '2096-02-30'),
       run(cwd, 'token', 'revoke'),
+      run(cwd, 'token', 'rotate', 'x', '--overlap', '8d'),
+      run(cwd, 'token', 'rotate', 'x', '--overlap', '-1'),
+      run(cwd, 'token', 'rotate', 'x', '--overlap', '1w'),
       run(cwd, 'token', 'list', '--loud'),
     ]);
     expect([help.code, tokenHelp.code, version.code]).toEqual([0, 0, 0]);
@@ -288,10 +309,12 @@ describe('the command line', () => {
     expect(running.stderr).toMatch(/not current: run "deadwax migrate"/);
   });
 
-  it('shows no control characters of a name', async () => {
+  it('takes no control characters into a name, and shows none of what cannot be seen', async () => {
     const cwd = service.folder();
-    await run(cwd, 'token', 'create', '--name', 'a\u001b[2J\u009bb', '--role', 'reader');
-    expect((await run(cwd, 'token', 'list')).out).toMatch(/a\ufffd\[2J\ufffdb/);
+    const refused = await run(cwd, 'token', 'create', '--name', 'a\u001b[2J\u009bb', '--role', 'reader');
+    expect([refused.code, refused.out, refused.err]).toEqual([1, '', expect.not.stringContaining('\u001b')]);
+    await run(cwd, 'token', 'create', '--name', 'a\u202eb', '--role', 'reader');
+    expect((await run(cwd, 'token', 'list')).out).toMatch(/a\ufffdb/);
   });
 
   it('does not wait for a database that is not there', async () => {

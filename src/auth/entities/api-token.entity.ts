@@ -5,6 +5,8 @@ import type { Scope } from '../scopes';
 /** An API token issued here. Its text is shown once and never stored. */
 @Entity('api_token')
 @Index('ux_api_token_hash', ['tokenHash'], { unique: true })
+@Index('ux_api_token_previous', ['previousHash'], { unique: true })
+@Index('ix_api_token_order', ['createdAt', 'id'])
 export class ApiToken {
   @PrimaryColumn({
     name: 'id',
@@ -25,6 +27,14 @@ export class ApiToken {
   /** The first characters of the text, to tell tokens apart. */
   @CodeColumn('hint', 12)
   hint!: string;
+
+  /** The same of the text before the last rotation, while it may still be used. */
+  @CodeColumn('previous_hash', 64, { nullable: true })
+  previousHash!: string | null;
+
+  /** When the overlap of the last rotation ends. */
+  @MomentColumn('previous_until_ms', { nullable: true })
+  previousUntil!: Date | null;
 
   @JsonColumn('scopes')
   scopes!: Scope[];
