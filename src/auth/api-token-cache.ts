@@ -52,8 +52,13 @@ export class ApiTokenCache {
     return this.known.get(hash) ?? (this.unknown.has(hash) ? null : this.load(hash));
   }
 
-  /** To be called after every change of a token made by this process. */
-  forget(): void {
+  /** To be called after every change of a token made by this process, committed or perhaps so. */
+  tokenChanged(): void {
+    this.version.expire();
+    this.forget();
+  }
+
+  private forget(): void {
     this.known.clear();
     this.unknown.clear();
     this.loads = new Map(); // what these find is for who waits for it, and not kept: it may be older than the change

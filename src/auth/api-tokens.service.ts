@@ -187,7 +187,7 @@ export class ApiTokensService {
   /** What this process remembers of tokens is old from now on, also where nobody knows whether the change was committed. */
   private async afterChange(event: AuditEvent, change: Promise<boolean>): Promise<boolean> {
     const hasChanged = await change.finally(() => {
-      this.cache.forget();
+      this.cache.tokenChanged();
     });
     if (hasChanged) this.audit.changed(event);
     return hasChanged;

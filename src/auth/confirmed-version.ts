@@ -41,6 +41,12 @@ export class ConfirmedVersion {
     if (ageMs >= TRUSTED_MS) await current.done;
   }
 
+  /** The version that was read is known to be old: the next caller waits for the new one. */
+  expire(): void {
+    this.confirmedMs = -Infinity;
+    this.reading = null;
+  }
+
   private start(beganMs: number): Reading {
     const reading = { beganMs, done: this.ask(beganMs) };
     this.reading = reading;
