@@ -312,7 +312,11 @@ describe('the command line', () => {
   it('takes no control characters into a name, and shows none of what cannot be seen', async () => {
     const cwd = service.folder();
     const refused = await run(cwd, 'token', 'create', '--name', 'a\u001b[2J\u009bb', '--role', 'reader');
-    expect([refused.code, refused.out, refused.err]).toEqual([1, '', expect.not.stringContaining('\u001b')]);
+    expect([refused.code, refused.out, refused.err]).toEqual([
+      1,
+      '',
+      expect.stringContaining('must have no control characters'),
+    ]);
     await run(cwd, 'token', 'create', '--name', 'a\u202eb', '--role', 'reader');
     expect((await run(cwd, 'token', 'list')).out).toMatch(/a\ufffdb/);
   });
