@@ -18,7 +18,11 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addTag('auth', 'The caller')
     .addTag('health', 'For probes and people on call')
     .addBearerAuth(
-      { type: 'http', scheme: 'bearer', description: 'An API token: `deadwax token create`.' },
+      {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'An API token, or a JWT access token of the identity provider.',
+      },
       'bearer',
     )
     .build();
