@@ -35,7 +35,13 @@ module.exports = {
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     // What does not depend on the engine.
-    { ...base, displayName: 'once', testMatch: ['<rootDir>/test/once/**/*.spec.ts'] },
+    {
+      ...base,
+      displayName: 'once',
+      testMatch: ['<rootDir>/test/once/**/*.spec.ts'],
+      // Where one is needed all the same.
+      globals: { DATABASE_ENGINE: 'sqlite' },
+    },
     ...['sqlite', 'mariadb', 'postgres'].map(onEngine),
   ],
 };

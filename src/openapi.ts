@@ -22,7 +22,8 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
       {
         type: 'http',
         scheme: 'bearer',
-        description: 'An API token: `deadwax token create`, or `POST /v1/tokens`.',
+        description:
+          'An API token (`deadwax token create`, or `POST /v1/tokens`), or a JWT access token of the identity provider.',
       },
       'bearer',
     )

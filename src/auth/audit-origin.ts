@@ -36,7 +36,7 @@ export const CurrentOrigin = createParamDecorator((_: unknown, context: Executio
 /** Whatever a client wrote there, a token among it, is not kept as it came. */
 function userAgentOf({ headers }: AuthenticatedRequest): string | null {
   const given = headers['user-agent'];
-  return given === undefined ? null : cut(given.replace(/dwx_\w*/g, 'dwx_…'), MAX_USER_AGENT);
+  return given === undefined ? null : cut(given.replace(/\b(dwx_|eyJ)[\w.-]*/g, '$1…'), MAX_USER_AGENT);
 }
 
 /** Without what could break a line of a log, or what an engine cannot keep. */

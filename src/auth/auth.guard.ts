@@ -1,12 +1,14 @@
-import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AppError } from '../common/app-error';
+import { looksLikeJwt } from '../config/jwt-settings';
 import { ApiTokensService } from './api-tokens.service';
 import type { Caller } from './caller';
+import { MAX_JWT_CHARACTERS } from './jwt-header';
+import { JwtVerifier } from './jwt-verifier';
 import { type AuthenticatedRequest, type Policy, POLICY } from './policy.decorators';
 
 const REALM = 'Bearer realm="deadwax"';
-const MAX_TOKEN_LENGTH = 4096;
 
 /**
  * Lets in whom the handler's policy names (RFC 6750), by the `Authorization` header alone. A handler without a policy
@@ -17,6 +19,7 @@ export class AuthGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly apiTokens: ApiTokensService,
+    @Inject(JwtVerifier) private readonly jwts: JwtVerifier | null,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -38,19 +41,27 @@ export class AuthGuard implements CanActivate {
 
   private async authenticate(request: AuthenticatedRequest): Promise<Caller> {
     const [header, second] = request.raw.headersDistinct['authorization'] ?? [];
-    if (header === undefined || !/^bearer\b/i.test(header)) {
+    const scheme = header === undefined ? null : /^bearer\b( *)/i.exec(header);
+    if (header === undefined || scheme === null) {
       throw new AppError('unauthenticated', 'This call needs a bearer token in the Authorization header.', {
         headers: { 'www-authenticate': REALM },
       });
     }
-    const text = /^bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1];
-    const isOneToken = second === undefined && text !== undefined && text.length <= MAX_TOKEN_LENGTH;
-    const caller = isOneToken ? await this.apiTokens.authenticate(text, new Date()) : null;
+    const text = scheme[1] === '' ? '' : header.slice(scheme[0].length);
+    const isOneToken = second === undefined && text !== '' && text.length <= MAX_JWT_CHARACTERS;
+    const caller = isOneToken ? await this.findCaller(text) : null;
     if (caller === null) {
       throw new AppError('unauthenticated', 'The token is malformed, unknown, expired or revoked.', {
         headers: { 'www-authenticate': `${REALM}, error="invalid_token"` },
       });
     }
     return caller;
+  }
+
+  /** With an identity provider, a text in the form of a JWT is one of its tokens; all others are API tokens. */
+  private findCaller(text: string): Promise<Caller | null> {
+    return this.jwts !== null && looksLikeJwt(text)
+      ? this.jwts.authenticate(text)
+      : this.apiTokens.authenticate(text, new Date());
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { type Settings, settings } from '../config/settings';
 import { IdempotencyModule } from '../idempotency/idempotency.module';
 import { ApiTokenCache } from './api-token-cache';
 import { ApiTokenIssuer } from './api-token-issuer';
@@ -7,12 +8,38 @@ import { ApiTokensController } from './api-tokens.controller';
 import { ApiTokensRepository } from './api-tokens.repository';
 import { ApiTokensService } from './api-tokens.service';
 import { AuditLog } from './audit-log';
+import { JwtKeySource } from './jwt-key-source';
+import { JwtKeys } from './jwt-keys';
+import { JWT_CLOCK, type JwtClock } from './jwt-ports';
+import { ProviderHttp } from './jwt-provider-http';
+import { JwtVerifier } from './jwt-verifier';
 import { MeController } from './me.controller';
 
+/** Without an identity provider in the settings, `JwtKeys` and `JwtVerifier` are null. */
 @Module({
   imports: [IdempotencyModule],
   controllers: [MeController, ApiTokensController],
-  providers: [ApiTokensRepository, ApiTokenCache, ApiTokenUse, ApiTokensService, ApiTokenIssuer, AuditLog],
-  exports: [ApiTokensService, AuditLog],
+  providers: [
+    ApiTokensRepository,
+    ApiTokenCache,
+    ApiTokenUse,
+    ApiTokensService,
+    ApiTokenIssuer,
+    AuditLog,
+    { provide: JWT_CLOCK, useValue: () => Date.now() },
+    {
+      provide: JwtKeys,
+      inject: [settings.KEY, JWT_CLOCK],
+      useFactory: ({ auth: { jwt } }: Settings, now: JwtClock) =>
+        jwt && new JwtKeys(new JwtKeySource(jwt, new ProviderHttp()), now),
+    },
+    {
+      provide: JwtVerifier,
+      inject: [settings.KEY, JwtKeys, JWT_CLOCK],
+      useFactory: ({ auth: { jwt } }: Settings, keys: JwtKeys | null, now: JwtClock) =>
+        jwt && keys && new JwtVerifier(jwt, keys, now),
+    },
+  ],
+  exports: [ApiTokensService, AuditLog, JwtKeys, JwtVerifier],
 })
 export class AuthModule {}

@@ -32,6 +32,7 @@ const OF_EVERY_CALL = [
 const OF_AUTHENTICATED_CALLS = [
   'unauthenticated',
   'insufficient-scope',
+  'identity-provider-unavailable',
   'database-unavailable',
 ] as const satisfies ProblemSlug[];
 const OF_CALLS_WITH_BODY = ['payload-too-large', 'unsupported-media-type'] as const satisfies ProblemSlug[];

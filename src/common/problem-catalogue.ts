@@ -120,6 +120,12 @@ export const PROBLEMS = {
     explanation:
       'The source of recordings (Spotify) cannot be asked now: its rate limit or quota is used up, or it is down. Try again after `Retry-After` seconds. Stored tracks are still served.',
   },
+  'identity-provider-unavailable': {
+    status: 503,
+    title: 'The identity provider is not available',
+    explanation:
+      'The token is a JWT, and the keys to check it by could not be had from the identity provider yet. Try again after `Retry-After` seconds. API tokens are accepted meanwhile.',
+  },
   'database-unavailable': {
     status: 503,
     title: 'The database is not available',

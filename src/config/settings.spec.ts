@@ -30,7 +30,7 @@ describe('parseSettings: defaults', () => {
       database: { engine: 'sqlite', path: './data/deadwax.db', shouldMigrate: true },
       redis: null,
       spotify: null,
-      auth: { bootstrapToken: null },
+      auth: { bootstrapToken: null, jwt: null },
     });
   });
 

@@ -1,6 +1,14 @@
 import { registerAs } from '@nestjs/config';
 import { z } from 'zod';
 import { type DatabaseAddress, parseDatabaseUrl } from './database-url';
+import {
+  identityFaults,
+  isIssuer,
+  isJwksUrl,
+  ISSUER_RULE,
+  JWKS_URL_RULE,
+  type JwtSettings,
+} from './jwt-settings';
 import { parseRedisUrl, type RedisAddress } from './redis-url';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -39,6 +47,8 @@ export interface Settings {
   readonly auth: {
     /** Text of an admin token, taken when no token exists. */
     readonly bootstrapToken: string | null;
+    /** Null: only API tokens are accepted. */
+    readonly jwt: JwtSettings | null;
   };
 }
 
@@ -154,6 +164,13 @@ const environment = z.object({
     .string()
     .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 characters of printable ASCII without space')
     .optional(),
+  AUTH_JWT_ISSUER: z.string().refine(isIssuer, ISSUER_RULE).optional(),
+  AUTH_JWT_AUDIENCE: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,255}$/, 'must be 1 to 255 characters of printable ASCII without space')
+    .optional(),
+  AUTH_JWKS_URL: z.string().refine(isJwksUrl, JWKS_URL_RULE).optional(),
+  AUTH_JWT_STRICT: z.enum(['true', 'false'], { error: 'must be true or false' }).default('false'),
 });
 
 /** Only these are repeated in an error message; whatever else is wrong could be a secret pasted into the wrong place. */
@@ -167,6 +184,7 @@ const SHOWABLE = new Set([
   'SPOTIFY_REQUESTS_PER_30S',
   'SPOTIFY_REQUESTS_PER_DAY',
   'SPOTIFY_TIMEOUT_MS',
+  'AUTH_JWT_STRICT',
 ]);
 
 /**
@@ -185,11 +203,13 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       return `${name} ${message}${SHOWABLE.has(name) && value !== undefined ? ` (it is ${JSON.stringify(value.slice(0, 60))})` : ''}`;
     }),
     ...credentialFaults(given),
+    ...identityFaults(given),
   ];
   if (!parsed.success || faults.length > 0) throw new SettingsError(faults);
 
   const values = parsed.data;
   const { SPOTIFY_CLIENT_ID: clientId, SPOTIFY_CLIENT_SECRET: clientSecret } = values;
+  const { AUTH_JWT_ISSUER: issuer, AUTH_JWT_AUDIENCE: audience } = values;
   return deepFreeze<Settings>({
     isProduction: values.NODE_ENV === 'production',
     host: values.HOST,
@@ -211,7 +231,18 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
             requestsPerDay: values.SPOTIFY_REQUESTS_PER_DAY,
             timeoutMs: values.SPOTIFY_TIMEOUT_MS,
           },
-    auth: { bootstrapToken: values.AUTH_BOOTSTRAP_TOKEN ?? null },
+    auth: {
+      bootstrapToken: values.AUTH_BOOTSTRAP_TOKEN ?? null,
+      jwt:
+        issuer === undefined || audience === undefined
+          ? null
+          : {
+              issuer,
+              audience,
+              jwksUrl: values.AUTH_JWKS_URL ?? null,
+              isStrict: values.AUTH_JWT_STRICT === 'true',
+            },
+    },
   });
 }
 

@@ -77,6 +77,7 @@ export class HealthController {
     const result = await this.examine(
       () => this.database.check(),
       () => this.service.checkSource(),
+      () => this.service.checkIdentityProvider(),
       () => this.service.checkProcess(),
     );
     void reply.status(result.status === 'ok' || result.status === 'degraded' ? 200 : 503);

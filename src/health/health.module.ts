@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { AuthModule } from '../auth/auth.module';
 import { DatabaseModule } from '../database/database.module';
 import { SourcesModule } from '../sources/sources.module';
 import { MetricsModule } from '../observability/metrics.module';
@@ -11,6 +12,7 @@ import { ServiceHealth } from './service.health';
   // A failed check is an answer here, not news for the log: the database connector tells of changes.
   imports: [
     TerminusModule.forRoot({ logger: false, errorLogStyle: 'json' }),
+    AuthModule,
     DatabaseModule,
     MetricsModule,
     SourcesModule,

@@ -12,4 +12,7 @@ export const fullHealthView = z
     error: z.record(z.string(), part).nullable().optional(),
     details: z.record(z.string(), part),
   })
-  .meta({ id: 'Health', description: 'Each part by name: database, source, process.' });
+  .meta({
+    id: 'Health',
+    description: 'Each part by name: database, source, process; identityProvider where there is one.',
+  });

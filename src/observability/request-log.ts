@@ -5,21 +5,25 @@ import { traceIdOf } from '../common/request-identity';
 
 /** Writes one line for each finished call: never its query, headers or body, which may hold what nobody should read. */
 export function logRequests(server: FastifyInstance, logger: Logger): void {
-  server.addHook('onResponse', (request: FastifyRequest & { caller?: { subject: string } }, reply, done) => {
-    const line = {
-      msg: 'call',
-      requestId: request.id,
-      traceId: traceIdOf(request) ?? undefined,
-      method: request.method,
-      route: request.routeOptions.url ?? null,
-      path: pathOf(request.url),
-      status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      caller: request.caller?.subject,
-    };
-    const isProbe = line.route?.startsWith('/health/') === true && reply.statusCode < 500;
-    if (isProbe) logger.debug(line);
-    else logger.log(line);
-    done();
-  });
+  server.addHook(
+    'onResponse',
+    (request: FastifyRequest & { caller?: { subject: string; kind: string } }, reply, done) => {
+      const line = {
+        msg: 'call',
+        requestId: request.id,
+        traceId: traceIdOf(request) ?? undefined,
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        path: pathOf(request.url),
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        caller: request.caller?.subject,
+        callerKind: request.caller?.kind,
+      };
+      const isProbe = line.route?.startsWith('/health/') === true && reply.statusCode < 500;
+      if (isProbe) logger.debug(line);
+      else logger.log(line);
+      done();
+    },
+  );
 }

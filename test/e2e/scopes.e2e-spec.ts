@@ -1,15 +1,33 @@
+import { RequestMethod } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { makeTokenText } from '../../src/auth/api-token.text';
+import { ApiTokensService } from '../../src/auth/api-tokens.service';
+import { type Policy, POLICY } from '../../src/auth/policy.decorators';
 import { SCOPES, type Scope } from '../../src/auth/scopes';
+import { forge, KeyServer } from '../fakes/oidc/key-server';
 import { startApp, type TestApp } from '../support/app';
 import { expectProblem } from './problem-check';
 
 const ROLE_NAMES = ['reader', 'editor', 'operator', 'admin'] as const;
 
 let service: TestApp;
+let provider: KeyServer;
+/** Tokens of one scope alone, of both kinds, by name. */
+const singles: { name: string; scope: Scope; token: string }[] = [];
 beforeAll(async () => {
-  service = await startApp();
+  provider = await KeyServer.start();
+  const key = await provider.addKey();
+  service = await startApp(provider.environment());
+  for (const scope of SCOPES) {
+    const { text } = await service.app.get(ApiTokensService).create(scope, [scope], null);
+    singles.push({ name: `API token of ${scope}`, scope, token: text });
+    singles.push({ name: `JWT of ${scope}`, scope, token: await provider.token(key, { scope }) });
+  }
 });
-afterAll(() => service.stop());
+afterAll(async () => {
+  await service.stop();
+  await provider.stop();
+});
 
 describe('S14 every route for every role', () => {
   /** The scope that a call needs, `any` for any token, `none` for no token. A route that is missing here fails. */
@@ -64,18 +82,52 @@ describe('S14 every route for every role', () => {
     expect(new Set(GRANTED.admin)).toEqual(new Set(SCOPES));
   });
 
+  it('each handler declares the policy that the table has, and none of them is missing', () => {
+    const declared = policiesOf(service.app.get(ModulesContainer));
+    expect(Object.keys(declared).length).toBeGreaterThan(10);
+    expect(declared).toEqual(
+      Object.fromEntries(
+        Object.keys(declared).map((route) => [route, POLICIES[route] ?? 'not in the table']),
+      ),
+    );
+    // What no handler of ours answers: documents, and nothing else.
+    const others = Object.keys(POLICIES).filter((route) => !(route in declared));
+    expect(others.filter((route) => !/^GET \/(docs|problems|openapi\.json)/.test(route))).toEqual([]);
+  });
+
+  it.each(Object.entries(POLICIES))(
+    '%s for each scope alone, of both kinds of tokens',
+    async (route, policy) => {
+      const [method = '', template = ''] = route.split(' ');
+      for (const verb of method === 'GET' ? ['GET', 'HEAD'] : [method]) {
+        for (const { name, scope, token } of singles) {
+          const { status, headers } = await service.call(verb, pathOf(template), { token });
+          const mayCall = policy === 'none' || policy === 'any' || policy === scope;
+          const cell = [verb, name, headers.get('www-authenticate')];
+          if (mayCall) {
+            expect([...cell, [401, 403, 500].includes(status)]).toEqual([verb, name, null, false]);
+          } else {
+            const challenge = `Bearer realm="deadwax", error="insufficient_scope", scope="${policy}"`;
+            expect([...cell, status]).toEqual([verb, name, challenge, 403]);
+          }
+        }
+      }
+    },
+  );
+
   it.each(Object.entries(POLICIES))('%s needs %s', async (route, policy) => {
     const [method = '', template = ''] = route.split(' ');
-    const path = template.replace(':isrc', 'USWB10102873').replace(':id', 'x').replace(':slug', 'internal');
+    const path = pathOf(template);
     for (const verb of method === 'GET' ? ['GET', 'HEAD'] : [method]) {
       const open = await service.call(verb, path, { token: null });
       if (policy === 'none') expect([401, 403, 500]).not.toContain(open.status);
       else
         expect([open.status, open.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="deadwax"']);
-      if (policy !== 'none') {
-        expect([verb, (await service.call(verb, path, { token: makeTokenText() })).status]).toEqual([
+      for (const token of [makeTokenText(), forge({ alg: 'RS256', typ: 'at+jwt' }, {}, 'AAAA')]) {
+        const { status } = await service.call(verb, path, { token });
+        expect([verb, policy === 'none' ? [401, 403, 500].includes(status) : status]).toEqual([
           verb,
-          401,
+          policy === 'none' ? false : 401,
         ]);
       }
       for (const role of ROLE_NAMES) {
@@ -95,6 +147,31 @@ describe('S14 every route for every role', () => {
     }
   });
 });
+
+const pathOf = (template: string): string =>
+  template.replace(':isrc', 'USWB10102873').replace(':id', 'x').replace(':slug', 'internal');
+
+/** What each handler of each controller declares, as the table has it. */
+function policiesOf(modules: ModulesContainer): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { metatype } of [...modules.values()].flatMap(({ controllers }) => [...controllers.values()])) {
+    if (typeof metatype !== 'function') continue;
+    const prefix = String(Reflect.getMetadata('path', metatype));
+    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(metatype.prototype))) {
+      if (typeof value !== 'function' || !Reflect.hasMetadata('method', value)) continue;
+      const method = RequestMethod[Number(Reflect.getMetadata('method', value))];
+      const path = [prefix, String(Reflect.getMetadata('path', value))].join('/').replace(/\/{2,}|\/$/g, '');
+      const policy = Reflect.getMetadata(POLICY, value) as Policy | undefined;
+      const kinds = {
+        public: 'none',
+        'any-token': 'any',
+        scope: policy?.kind === 'scope' ? policy.scope : '',
+      };
+      found[`${method} /${path}`] = policy === undefined ? 'no policy' : kinds[policy.kind];
+    }
+  }
+  return found;
+}
 
 /** Fastify's tree of routes as `METHOD /path` lines. */
 function routesOf(tree: string): string[] {

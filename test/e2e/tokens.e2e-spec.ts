@@ -429,7 +429,7 @@ describe('S17 an encoded path of the token calls', () => {
 
 it('audits changes: what, by whom, from where; nothing for what was refused', async () => {
   const admin = (await create({ name: 'auditor', role: 'admin' })).body;
-  const headers = { 'user-agent': `curl/8 ${admin.token}`, 'x-request-id': 'audit-1' };
+  const headers = { 'user-agent': `curl/8 ${admin.token} eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln`, 'x-request-id': 'audit-1' };
   const made = (await create({ name: 'audited', role: 'operator' }, { token: admin.token, headers })).body;
   await create({ name: 'audited', role: 'king' }, { token: admin.token, headers });
   await rotate(made.id, { overlapSeconds: 60 });
@@ -438,7 +438,7 @@ it('audits changes: what, by whom, from where; nothing for what was refused', as
   const by = {
     actor: `api-token:${admin.id}`,
     address: '127.0.0.1',
-    userAgent: 'curl/8 dwx_…',
+    userAgent: 'curl/8 dwx_… eyJ…',
     requestId: 'audit-1',
   };
   expect(events.sort((a, b) => a.event.localeCompare(b.event))).toMatchObject([

@@ -25,7 +25,7 @@ class Handlers {
 }
 
 const authenticate = jest.fn();
-const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService);
+const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService, null);
 
 function calling(handler: keyof Handlers, authorization?: string): Promise<boolean> {
   const headersDistinct = authorization === undefined ? {} : { authorization: [authorization] };
