@@ -429,7 +429,10 @@ describe('S17 an encoded path of the token calls', () => {
 
 it('audits changes: what, by whom, from where; nothing for what was refused', async () => {
   const admin = (await create({ name: 'auditor', role: 'admin' })).body;
-  const headers = { 'user-agent': `curl/8 ${admin.token} eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln`, 'x-request-id': 'audit-1' };
+  const headers = {
+    'user-agent': `curl/8 ${admin.token} eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln`,
+    'x-request-id': 'audit-1',
+  };
   const made = (await create({ name: 'audited', role: 'operator' }, { token: admin.token, headers })).body;
   await create({ name: 'audited', role: 'king' }, { token: admin.token, headers });
   await rotate(made.id, { overlapSeconds: 60 });
