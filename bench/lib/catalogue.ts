@@ -54,11 +54,6 @@ export function isrcAt(n: number): Isrc {
   return text;
 }
 
-/** How many artists, numbered from 0, the first `tracks` tracks have at most. */
-export function artistsOf(tracks: number): number {
-  return Math.ceil(tracks / TRACKS_A_BLOCK) * ARTISTS_A_BLOCK;
-}
-
 /** An id as Spotify makes them: 22 characters of base 62. */
 function idOf(kind: number, n: number): string {
   let id = '';
@@ -69,7 +64,7 @@ function idOf(kind: number, n: number): string {
   return id.slice(0, 22);
 }
 
-export function artistAt(n: number): RecordingArtist {
+function artistAt(n: number): RecordingArtist {
   const id = idOf(1, n);
   return { id, name: artistName(n), url: `https://open.spotify.com/artist/${id}` };
 }
@@ -97,42 +92,61 @@ function albumAt(n: number, totalTracks: number): RecordingAlbum {
   };
 }
 
-/** The n-th track, with its album and artists, as Spotify tells it. */
-export function trackAt(n: number): SourceTrack {
+/** Which artists and album, by their numbers, the n-th track has. */
+export function artistPlacesOf(n: number): {
+  /** The main artist, then a guest if there is one. */
+  artistNumbers: number[];
+  albumNumber: number;
+  totalTracks: number;
+  trackNumber: number;
+  /** Whether no earlier track has this main artist, or this album. */
+  isFirstOfArtist: boolean;
+  isFirstOfAlbum: boolean;
+} {
   const { artist, nth, of } = PLACES[n % TRACKS_A_BLOCK] ?? { artist: 0, nth: 0, of: 1 };
   const mainArtist = Math.floor(n / TRACKS_A_BLOCK) * ARTISTS_A_BLOCK + artist;
   const album = Math.floor(nth / TRACKS_AN_ALBUM);
+  // A guest on every sixth track, from among the artists a little before: guests are seldom strangers.
+  const dice = hash(8, n);
+  const guest = mainArtist - 1 - ((dice >>> 4) % 30);
+  return {
+    artistNumbers: dice % 6 === 0 && guest >= 0 ? [mainArtist, guest] : [mainArtist],
+    albumNumber: mainArtist * ALBUMS_OF_ARTIST + album,
+    totalTracks: Math.min(TRACKS_AN_ALBUM, of - album * TRACKS_AN_ALBUM),
+    trackNumber: (nth % TRACKS_AN_ALBUM) + 1,
+    isFirstOfArtist: nth === 0,
+    isFirstOfAlbum: nth % TRACKS_AN_ALBUM === 0,
+  };
+}
+
+/** The n-th track, with its album and artists, as Spotify tells it. */
+function trackAt(n: number): SourceTrack {
+  const { artistNumbers, albumNumber, totalTracks, trackNumber } = artistPlacesOf(n);
   const dice = hash(4, n);
   const id = idOf(4, n);
-  // A guest on every sixth track, from among the artists a little before: guests are seldom strangers.
-  const guest = mainArtist - 1 - ((dice >>> 4) % 30);
-  const artists = dice % 6 === 0 && guest >= 0 ? [mainArtist, guest] : [mainArtist];
   return {
     id,
     isrc: isrcAt(n),
     title: trackTitle(n),
     url: `https://open.spotify.com/track/${id}`,
-    artists: artists.map(artistAt),
-    album: albumAt(
-      mainArtist * ALBUMS_OF_ARTIST + album,
-      Math.min(TRACKS_AN_ALBUM, of - album * TRACKS_AN_ALBUM),
-    ),
+    artists: artistNumbers.map(artistAt),
+    album: albumAt(albumNumber, totalTracks),
     durationMs: 90_000 + (dice % 300_000),
     explicit: dice % 9 === 0,
     // Few are popular, most are not: the square of an even draw.
     popularity: Math.floor(100 * (hash(5, n) / 2 ** 32) ** 2),
     discNumber: 1,
-    trackNumber: (nth % TRACKS_AN_ALBUM) + 1,
+    trackNumber,
     previewUrl: null,
     availableMarkets: marketsOf(hash(6, n)),
   };
 }
 
-/** A run of the alphabet of markets: about 18 codes, of one in twenty nearly all. */
+/** A run of the alphabet of markets: about 10 codes, of one in twenty nearly all. */
 function marketsOf(dice: number): string[] {
   if (dice % 20 === 0) return MARKETS.slice(dice % 7);
   const from = (dice >>> 8) % 140;
-  return MARKETS.slice(from, from + 4 + ((dice >>> 16) % 28));
+  return MARKETS.slice(from, from + 3 + ((dice >>> 16) % 16));
 }
 
 /** The n-th recording, chosen because it is alone under its code. */

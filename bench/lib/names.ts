@@ -14,7 +14,9 @@ const COMMON = (
 const ONSETS = 'b br c ch d dr f fl g gr h j k kl l m n p pr qu r s sh st t tr v w z'.split(' ');
 const VOWELS = 'a e i o u a e i o u a e i o u ai ea io ou ö é ü å ñi'.split(' ');
 const CODAS = ['', '', '', 'n', 'r', 's', 'l', 'm', 'nd', 'rt', 'x', 'ck'];
-const KANA = Array.from('アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン');
+const KANA = Array.from(
+  'アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン',
+);
 const KANJI = Array.from('宇多田光東京夜空花音楽夢海月星風雪春夏秋冬愛心声歌千年恋桜桃雨虹朝');
 const WORDS = 60_000;
 
