@@ -3,7 +3,7 @@
  *   --quick       20,000 tracks and short rounds: to see that it works
  *   --write-docs  puts what was found into docs/performance.md
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync, chmodSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,7 +11,7 @@ import { writeDocs } from './lib/docs';
 import { loadGenerator } from './lib/load';
 import { describeMachine } from './lib/machine';
 import { toSvg } from './lib/plot';
-import { ROOT } from './lib/processes';
+import { endLeftOvers, ROOT } from './lib/processes';
 import { type Context, type Report, toMarkdown, toText } from './lib/report';
 import { World } from './lib/world';
 import { MEASURES } from './measures';
@@ -63,28 +63,39 @@ async function main(): Promise<void> {
   for (const { name, title, run } of selected) {
     say(`== ${name}: ${title}`);
     try {
-      reports.set(name, await run(context));
+      const report = await run(context);
+      reports.set(name, report);
+      // At once: a run that is broken off keeps what it found.
+      keep(name, title, report, settingOf(context, await world.versions()));
     } catch (error) {
       failures.push(name);
+      endLeftOvers();
       console.error(error);
     }
   }
-  const machine = describeMachine(await world.versions());
+  const setting = settingOf(context, await world.versions());
   await world.stop();
   rmSync(folder, { recursive: true, force: true });
 
-  const setting = `${world.tracks.toLocaleString('en-US')} tracks, ${context.rounds} rounds of ${context.seconds} s, ${machine}.`;
-  if (!existsSync(RESULTS)) mkdirSync(RESULTS, { recursive: true });
   for (const { name, title } of selected) {
     const report = reports.get(name);
-    if (report === undefined) continue;
-    console.log(`\n${title}\n\n${toText(report)}`);
-    writeFileSync(join(RESULTS, `${name}.md`), `## ${title}\n\n${setting}\n\n${toMarkdown(report, '.')}\n`);
-    writeFileSync(join(RESULTS, `${name}.json`), JSON.stringify({ setting, ...report }, null, 1));
-    for (const plot of report.plots) writeFileSync(join(RESULTS, `${plot.file}.svg`), toSvg(plot));
+    if (report !== undefined) console.log(`\n${title}\n\n${toText(report)}`);
   }
   console.log(`\n${setting}\nTables and plots: ${RESULTS}`);
   if (values['write-docs']) console.log(`Written to ${await writeDocs(reports, setting)}`);
   if (failures.length > 0) console.error(`Not measured, for an error: ${failures.join(', ')}`);
   process.exit(failures.length > 0 ? 1 : 0);
+}
+
+/** How much was measured, and on what. */
+function settingOf({ world, rounds, seconds }: Context, versions: readonly string[]): string {
+  const machine = describeMachine(versions);
+  return `${world.tracks.toLocaleString('en-US')} tracks, ${rounds} rounds of ${seconds} s, ${machine}.`;
+}
+
+function keep(name: string, title: string, report: Report, setting: string): void {
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, `${name}.md`), `## ${title}\n\n${setting}\n\n${toMarkdown(report, '.')}\n`);
+  writeFileSync(join(RESULTS, `${name}.json`), JSON.stringify({ setting, ...report }, null, 1));
+  for (const plot of report.plots) writeFileSync(join(RESULTS, `${plot.file}.svg`), toSvg(plot));
 }

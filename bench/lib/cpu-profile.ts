@@ -38,6 +38,24 @@ export function timeByGroup(profile: CpuProfile, fromUs: number, toUs: number): 
   return sum(profile, fromUs, toUs, (id) => groupById.get(id) ?? null);
 }
 
+/**
+ * Time by our file that is nearest on the stack, its callees of others included: on whose behalf it was spent. What no file of ours
+ * is on the stack of, as where Node and Fastify begin and end a call, is told as one.
+ */
+export function timeByOwner(profile: CpuProfile, fromUs: number, toUs: number): Map<string, number> {
+  const owners = inherit<string | null>(
+    profile,
+    'before and after our code',
+    ({ functionName, url }, owner) => {
+      if (functionName === '(idle)') return null;
+      if (functionName === '(garbage collector)') return COLLECTOR;
+      if (url.includes('/node_modules/')) return owner;
+      return /\/dist\/(.+)\.js$/.exec(url)?.[1] ?? owner;
+    },
+  );
+  return sum(profile, fromUs, toUs, (id) => owners.get(id) ?? null);
+}
+
 /** The same by function. */
 export function timeByFunction(profile: CpuProfile, fromUs: number, toUs: number): Map<string, number> {
   const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
@@ -69,22 +87,35 @@ function sum(
 }
 
 /** A function without a file is built into the engine: its time belongs to whoever called it. */
-function groupsOf({ nodes }: CpuProfile): Map<number, string | null> {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const groups = new Map<number, string | null>();
-  const visit = (id: number, inherited: string | null): void => {
-    const node = byId.get(id);
-    if (node === undefined) return;
-    const group = groupOf(node.callFrame, inherited);
-    groups.set(id, group);
-    for (const child of node.children ?? []) visit(child, group);
-  };
-  const [root] = nodes;
-  if (root !== undefined) visit(root.id, NATIVE);
-  return groups;
+function groupsOf(profile: CpuProfile): Map<number, string | null> {
+  return inherit(profile, NATIVE, groupOf);
 }
 
-function groupOf({ functionName, url }: { functionName: string; url: string }, inherited: string | null) {
+/** Names each node by its own frame and by the name of its caller. */
+function inherit<N>(
+  { nodes }: CpuProfile,
+  ofRoot: N,
+  nameOf: (frame: CpuProfile['nodes'][number]['callFrame'], inherited: N) => N,
+): Map<number, N> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const names = new Map<number, N>();
+  const waiting: { id: number; inherited: N }[] = nodes
+    .slice(0, 1)
+    .map(({ id }) => ({ id, inherited: ofRoot }));
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const node = byId.get(next.id);
+    if (node === undefined) continue;
+    const name = nameOf(node.callFrame, next.inherited);
+    names.set(next.id, name);
+    for (const id of node.children ?? []) waiting.push({ id, inherited: name });
+  }
+  return names;
+}
+
+function groupOf(
+  { functionName, url }: { functionName: string; url: string },
+  inherited: string | null,
+): string | null {
   if (functionName === '(idle)') return null;
   if (functionName === '(garbage collector)') return COLLECTOR;
   if (functionName === '(program)') return NATIVE;

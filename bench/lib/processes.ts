@@ -10,9 +10,12 @@ const STOP_TIMEOUT_MS = 30_000;
 
 /** Children that still run; ended with this process, however it ends. */
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
+process.on('exit', endLeftOvers);
+
+/** Ends what a measure that failed left running, so that it does not disturb the next one. */
+export function endLeftOvers(): void {
   for (const child of running) child.kill('SIGKILL');
-});
+}
 
 /** A server under measurement. */
 export interface RunningServer {

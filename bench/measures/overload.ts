@@ -10,6 +10,7 @@ import { figure, median, percentile, spread } from '../lib/statistics';
 
 const TIMES_CAPACITY = 3;
 const PROBE_EVERY_MS = 100;
+const CALL_TIMEOUT_MS = 10_000;
 const LOOKUP = '/v1/tracks/lookup';
 const ISRCS = 500;
 
@@ -144,14 +145,17 @@ async function withProbes<T>(
     }
     client.close();
   };
-  const call = async () => {
+  const sample = async () => {
     const [first = ''] = readFileSync(calls, 'utf8').split('\n', 1);
-    const headers = { authorization: `Bearer ${token}` };
+    const authorization = `Bearer ${token}`;
+    const path = postTo ?? first;
+    const call: RequestInit =
+      postTo === undefined
+        ? { headers: { authorization } }
+        : { method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: first };
     while (!isOver) {
-      const response = await (postTo === undefined
-        ? fetch(server.url + first, { headers })
-        : fetch(server.url + postTo, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body: first })
-      ).catch(() => null); // prettier-ignore
+      const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+      const response = await fetch(server.url + path, { ...call, signal }).catch(() => null);
       if (response?.status === 503) {
         probes.refusals += 1;
         if (!response.headers.has('retry-after')) probes.withoutRetryAfter += 1;
@@ -163,7 +167,7 @@ async function withProbes<T>(
   const watching = Promise.all([
     probe('/health/live', probes.liveMs),
     probe('/health/ready', probes.readyMs),
-    call(),
+    sample(),
   ]);
   try {
     return await work();

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyLoad, writeReads } from '../lib/load';
-import { type CpuProfile, timeByFunction, timeByGroup } from '../lib/cpu-profile';
+import { type CpuProfile, timeByFunction, timeByGroup, timeByOwner } from '../lib/cpu-profile';
 import type { Measure } from '../lib/report';
 import { figure } from '../lib/statistics';
 
@@ -40,6 +40,13 @@ export const profile: Measure = {
           columns: ['part', 'share', 'µs a read'],
           rows: sorted(groups)
             .filter(([, time]) => time / busy >= 0.005)
+            .map(([name, time]) => [name, share(time), perCall(time)]),
+        },
+        {
+          title: 'The same time by our file that is nearest on the stack',
+          columns: ['on behalf of', 'share', 'µs a read'],
+          rows: sorted(timeByOwner(recorded, fromUs, toUs))
+            .filter(([, time]) => time / busy >= 0.01)
             .map(([name, time]) => [name, share(time), perCall(time)]),
         },
         {
