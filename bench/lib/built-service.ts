@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import type { Recording } from '../../src/recording/recording';
+import { ROOT } from './processes';
+
+/** The service as `npm run build` leaves it: what is measured, and what seeds. */
+export const SERVICE = join(ROOT, 'dist');
+
+/** Settings that differ from the defaults: production, an unlimited client, and a source that is never asked. */
+export const SETTINGS = {
+  NODE_ENV: 'production',
+  SPOTIFY_CLIENT_ID: 'bench',
+  SPOTIFY_CLIENT_SECRET: 'bench',
+  SPOTIFY_API_URL: 'http://127.0.0.1:9/v1',
+  SPOTIFY_ACCOUNTS_URL: 'http://127.0.0.1:9',
+  CLIENT_REQUESTS_PER_MINUTE: '0',
+} as const;
+
+/** The service's own bulk path. */
+export interface BulkStorage {
+  saveRecordings(recordings: readonly Recording[], options: { onlyIfStored: boolean }): Promise<unknown>;
+}
+
+/** A compiled module of the service: not there when types are checked, so whoever loads it says what is in it. */
+function load(path: string): unknown {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- a path known at run time
+  return require(join(SERVICE, path));
+}
+
+/** Runs work on the repository of tracks, in this process, on the database that the environment names. */
+export async function withTracks<T>(work: (tracks: BulkStorage) => Promise<T>): Promise<T> {
+  const { withApp } = load('cli/app-context.js') as {
+    withApp: (work: (app: INestApplicationContext) => Promise<T>, options: object) => Promise<T>;
+  };
+  const { TracksRepository } = load('tracks/tracks.repository.js') as { TracksRepository: Type<BulkStorage> };
+  return withApp((app) => work(app.get(TracksRepository)), { shouldMigrate: true });
+}
+
+/** Text of a new token. */
+export function makeToken(): string {
+  return (load('auth/api-token.text.js') as { makeTokenText(): string }).makeTokenText();
+}
