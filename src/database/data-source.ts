@@ -15,6 +15,7 @@ import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
 import { Candidate } from '../tracks/entities/candidate.entity';
 import { ArtistGram, TrackGram } from '../tracks/entities/name-gram.entity';
+import { OwnerChange } from '../tracks/entities/owner-change.entity';
 import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { Track } from '../tracks/entities/track.entity';
@@ -22,6 +23,7 @@ import { Initial1795305600000 } from './migrations/1795305600000-initial';
 import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
 import { ApiTokenLifecycle1795400000000 } from './migrations/1795400000000-api-token-lifecycle';
 import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
+import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
 import { installSqliteGate } from './sqlite-gate';
 
 const CONNECTIONS = 10;
@@ -47,6 +49,7 @@ const COMMON = {
     ArtistGram,
     TrackGram,
     RecordingMiss,
+    OwnerChange,
     ApiToken,
     AuthVersion,
     AuditEvent,
@@ -58,6 +61,7 @@ const COMMON = {
     UpstreamBudget1795309200000,
     ApiTokenLifecycle1795400000000,
     Idempotency1795401000000,
+    TrackDocument1795410000000,
   ],
   migrationsTransactionMode: 'each',
   synchronize: false,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../common/page';
 import { type Isrc, parseIsrc } from '../recording/isrc';
-import { RecordingSource } from '../recording/recording-source';
+import type { Recording } from '../recording/recording';
+import { type FindAsk, RecordingSource, SourceUnavailableError } from '../recording/recording-source';
 import {
   CatalogueSearchRepository,
   type PageRequest,
@@ -11,9 +12,10 @@ import {
 import type { Candidate } from './entities/candidate.entity';
 import { Flights } from './flights';
 import type { NameQuery } from './name-search';
+import type { SaveOutcome } from './save-recordings.query';
 import type { StoredTrack } from './stored-track.query';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
-import { TracksRepository } from './tracks.repository';
+import { type SaveOptions, TracksRepository } from './tracks.repository';
 
 /** Spotify's index has been empty for a day and come back: a miss is remembered, but not for ever. */
 const MISS_LIFETIME_MS = 10 * 60 * 1000;
@@ -28,7 +30,9 @@ export type LookupResult =
 @Injectable()
 export class TracksService {
   /** Asked of the source right now; callers who want the same wait for the same answer. */
-  private readonly flights = new Flights();
+  private readonly fetches = new Flights<Recording | null>();
+  /** Fetched and stored right now; true where the track is new. */
+  private readonly landings = new Flights<boolean>();
 
   constructor(
     private readonly tracks: TracksRepository,
@@ -47,11 +51,11 @@ export class TracksService {
     const land = async (signal: AbortSignal) => {
       // Looked at again: another flight may have landed since.
       if ((await this.tracks.findTrack(isrc)) !== null) return false;
-      if (await this.tracks.hasRecentMiss(isrc, new Date())) throw new RecordingNotFoundError(isrc);
+      if ((await this.findRecentMisses([isrc])).has(isrc)) throw new RecordingNotFoundError(isrc);
       return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
     };
-    const isNew = await this.flights.join(`add ${isrc}`, land, caller);
-    return { track: await this.getTrack(isrc), isNew };
+    const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
+    return { track: await this.getTrack(isrc), isNew: isNew && isStarter };
   }
 
   /** @throws TrackNotFoundError */
@@ -70,9 +74,9 @@ export class TracksService {
     await this.getTrack(isrc);
     const land = async (signal: AbortSignal) => {
       await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
-      return true;
+      return false;
     };
-    await this.flights.join(`refresh ${isrc}`, land, caller);
+    await this.landings.join(`refresh ${isrc}`, land, caller);
     return this.getTrack(isrc);
   }
 
@@ -123,14 +127,64 @@ export class TracksService {
     return this.search.listArtistTracks(id, page);
   }
 
+  /** Which of `isrcs` are stored. */
+  findStored(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    return this.tracks.findStored(isrcs);
+  }
+
+  /** Which of `isrcs` the source lately did not know: it is not asked for them again so soon. */
+  findRecentMisses(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    return this.tracks.findRecentMisses(isrcs, new Date());
+  }
+
+  /** Remembers for a while that the source does not know these ISRCs. */
+  async rememberMisses(isrcs: readonly Isrc[]): Promise<void> {
+    const now = new Date();
+    await this.tracks.rememberMisses(isrcs, now, new Date(now.getTime() + MISS_LIFETIME_MS));
+  }
+
+  /**
+   * What the source has under an ISRC, null where it has nothing; not stored, and no miss remembered. All who ask for it
+   * meanwhile, whatever their lane, share one call.
+   * @param ask.signal aborted when the caller goes: what nobody else waits for is then cancelled
+   * @throws what `RecordingSource.findByIsrc` throws
+   */
+  async fetchRecording(isrc: Isrc, { lane, signal }: FindAsk): Promise<Recording | null> {
+    const join = async (flown: FindAsk['lane']) =>
+      this.fetches.join(
+        `${flown} ${isrc}`,
+        (whenNobodyWaits) => this.source.findByIsrc(isrc, { lane: flown, signal: whenNobodyWaits }),
+        signal,
+      );
+    if (lane === 'bulk') {
+      return (await join(this.fetches.has(`interactive ${isrc}`) ? 'interactive' : 'bulk')).result;
+    }
+    if (this.fetches.has(`bulk ${isrc}`)) {
+      try {
+        return (await join('bulk')).result;
+      } catch (error) {
+        // Work in the background may have had no leave where somebody who waits has.
+        if (!(error instanceof SourceUnavailableError)) throw error;
+      }
+    }
+    return (await join('interactive')).result;
+  }
+
+  /**
+   * Stores recordings in place of what was stored, in few transactions; with the same end as one by one in this order.
+   * `within` runs last in each of them with what became of its recordings, and what it throws undoes them.
+   */
+  storeRecordings(recordings: readonly Recording[], options: SaveOptions): Promise<Map<Isrc, SaveOutcome>> {
+    return this.tracks.saveRecordings(recordings, options);
+  }
+
   private async fetchAndStore(
     isrc: Isrc,
     { onlyIfStored, signal }: { onlyIfStored: boolean; signal: AbortSignal },
-  ): Promise<'created' | 'replaced' | 'gone'> {
-    const recording = await this.source.findByIsrc(isrc, { lane: 'interactive', signal });
+  ): Promise<SaveOutcome> {
+    const recording = await this.fetchRecording(isrc, { lane: 'interactive', signal });
     if (recording === null) {
-      const now = new Date();
-      await this.tracks.rememberMiss(isrc, now, new Date(now.getTime() + MISS_LIFETIME_MS));
+      await this.rememberMisses([isrc]);
       throw new RecordingNotFoundError(isrc);
     }
     return this.tracks.saveRecording(recording, { onlyIfStored });

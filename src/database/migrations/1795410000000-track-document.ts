@@ -1,0 +1,33 @@
+import { type MigrationInterface, type QueryRunner, Table, TableColumn } from 'typeorm';
+import { columnsFor } from '../migration-columns';
+
+/**
+ * The answer to a read, kept with the track, and the owners whose documents are behind. Tracks that are there already get
+ * their document when they are first read.
+ */
+export class TrackDocument1795410000000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    const { code, text, moment } = await columnsFor(runner);
+    await runner.addColumns('track', [
+      new TableColumn(text('document', { isNullable: true })),
+      new TableColumn(code('document_tag', 27, { isNullable: true })),
+    ]);
+    const key = { isPrimary: true, primaryKeyConstraintName: 'pk_owner_change' };
+    await runner.createTable(
+      new Table({
+        name: 'owner_change',
+        columns: [
+          code('kind', 6, key),
+          code('owner_id', 64, key),
+          code('revision', 36),
+          moment('claimed_until_ms'),
+        ],
+      }),
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.dropTable('owner_change');
+    await runner.dropColumns('track', ['document', 'document_tag']);
+  }
+}
