@@ -148,6 +148,7 @@ function* partsOf(keys: readonly string[]): Generator<string[]> {
   for (let at = 0; at < keys.length; at += KEYS_A_STATEMENT) yield keys.slice(at, at + KEYS_A_STATEMENT);
 }
 
-function placesOf({ dataSource: { driver } }: EntityManager, values: readonly unknown[]): string {
+/** The parameters of an `IN` over these values, as the engine writes them. */
+export function placesOf({ dataSource: { driver } }: EntityManager, values: readonly unknown[]): string {
   return values.map((_, index) => driver.createParameter('', index)).join(',');
 }

@@ -36,13 +36,13 @@ export function rowsOf({ chosen, candidates }: Recording): number {
 
 /**
  * Stores recordings of different ISRCs in place of what was stored, within the caller's transaction; with the same end as one
- * by one in the order given. Rows are held and written in one order by all: tracks, albums, artists, each by key.
+ * by one in the order given. `hasChangedOwners`: other tracks are shown otherwise too. Rows are held and written in one order by all: tracks, albums, artists, each by key.
  */
 export async function saveRecordingsWithin(
   manager: EntityManager,
   recordings: readonly Recording[],
   { onlyIfStored }: { onlyIfStored: boolean },
-): Promise<Map<Isrc, SaveOutcome>> {
+): Promise<{ outcomes: Map<Isrc, SaveOutcome>; hasChangedOwners: boolean }> {
   const stored = await selectRows(
     manager,
     Track,
@@ -57,7 +57,7 @@ export async function saveRecordingsWithin(
     ),
   );
   const saved = recordings.filter(({ isrc }) => outcomes.get(isrc) !== 'gone');
-  if (saved.length === 0) return outcomes;
+  if (saved.length === 0) return { outcomes, hasChangedOwners: false };
   const former = await findFormerOwners(manager, stored);
   const owners = ownersOf(saved);
   await saveTracks(
@@ -65,13 +65,13 @@ export async function saveRecordingsWithin(
     saved.map((recording) => toTrack(recording, held.get(recording.isrc), owners)),
     held,
   );
-  await saveOwners(manager, owners, former);
+  const hasChangedOwners = await saveOwners(manager, owners, former);
   await saveParts(manager, saved, [...held.keys()]);
   await removeOrphans(manager, {
     albumIds: former.albumIds.filter((id) => !owners.albums.has(id)),
     artistIds: former.artistIds.filter((id) => !owners.artists.has(id)),
   });
-  return outcomes;
+  return { outcomes, hasChangedOwners };
 }
 
 /** What stored tracks stand on. */

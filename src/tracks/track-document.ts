@@ -8,6 +8,7 @@ const TOO_LONG = 'too-long';
 
 /** A view as JSON, ready to send, and the name of its bytes: its strong ETag without the quotes. */
 export interface TrackDocument {
+  readonly isrc: string;
   readonly body: string;
   readonly tag: string;
 }
@@ -15,7 +16,12 @@ export interface TrackDocument {
 /** The document of a track. */
 export function toDocument(track: ShownTrack): TrackDocument {
   const body = JSON.stringify(toTrackView(track));
-  return { body, tag: createHash('sha1').update(body).digest('base64url') };
+  return { isrc: track.isrc, body, tag: createHash('sha1').update(body).digest('base64url') };
+}
+
+/** Whether the tag says that there is no document, and never will be. */
+export function isTooLong(tag: string | null): boolean {
+  return tag === TOO_LONG;
 }
 
 /** What is kept of a document with the track. */

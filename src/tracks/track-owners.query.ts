@@ -40,13 +40,13 @@ export function ownersOf(recordings: readonly Recording[]): Owners {
  * Saves owners of tracks. Their rows, and those that the tracks stood on before, are held until the end by all transactions in
  * one order: albums, then artists, each by id. So writers with some of them in common wait rather than deadlock, and nobody
  * removes what another is about to use. Where an owner is shown otherwise than before, the documents that name it are marked as
- * behind.
+ * behind; true where that happened.
  */
 export async function saveOwners(
   manager: EntityManager,
   { albums, artists }: Owners,
   before: FormerOwners,
-): Promise<void> {
+): Promise<boolean> {
   const albumRows = [...albums.values()].map((album) => ({ ...album, images: [...album.images] }));
   const changedAlbums = await saveRows(manager, Album, ALBUM_PROPERTIES, albumRows, before.albumIds);
   const artistRows = [...artists.values()].map(({ id, name, url }) => ({
@@ -62,6 +62,7 @@ export async function saveOwners(
     ...renamed.map(({ is }) => ({ key: is.id, normalised: is.nameNorm, isReplaced: true })),
   ]);
 
+  const isChanged = changedAlbums.changed.length + changedArtists.changed.length > 0;
   const change = { revision: randomUUID(), claimedUntil: NOBODY_YET };
   await insertRows(
     manager,
@@ -72,6 +73,7 @@ export async function saveOwners(
     ],
     ['revision'],
   );
+  return isChanged;
 }
 
 /** Writes what is not there as given, and holds it and `others`. Tells which rows were made, and which changed from what. */

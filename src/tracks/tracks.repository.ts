@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, LessThan } from 'typeorm';
+import { OneDatabase, ReadDatabase } from '../common/read-database';
 import { inTransaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
@@ -12,6 +13,8 @@ import { unindexTitles } from './name-index.query';
 import { deleteRows, insertRows, selectRows } from './rows.query';
 import { rowsOf, type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
 import { loadTracks, type StoredTrack } from './stored-track.query';
+import type { TrackDocument } from './track-document';
+import { loadDocuments } from './track-documents.query';
 import { holdOwners, removeOrphans } from './track-owners.query';
 
 /** Long transactions hold others up, and clusters refuse large ones. */
@@ -31,16 +34,21 @@ export interface SaveOptions {
 /** Writes tracks with all that belongs to them, each call in one transaction, and reads them by ISRC. */
 @Injectable()
 export class TracksRepository {
-  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly reads: ReadDatabase = new OneDatabase(dataSource),
+  ) {}
 
+  /** A stored track from its rows. */
   async findTrack(isrc: Isrc): Promise<StoredTrack | null> {
     const [track] = await loadTracks(this.dataSource.manager, [isrc]);
     return track ?? null;
   }
 
-  /** The stored ones among `isrcs`, in no order. */
-  findTracks(isrcs: readonly Isrc[]): Promise<StoredTrack[]> {
-    return loadTracks(this.dataSource.manager, isrcs);
+  /** The view of a stored track as the database has it that is written; for callers who are about to write, or just did. */
+  async findDocument(isrc: Isrc): Promise<TrackDocument | null> {
+    const { documents } = await loadDocuments(this.dataSource.manager, [isrc]);
+    return documents.get(isrc) ?? null;
   }
 
   /** The source's tracks under a stored ISRC, best first; empty where none is stored. */
@@ -71,11 +79,12 @@ export class TracksRepository {
   ): Promise<Map<Isrc, SaveOutcome>> {
     const all = new Map<Isrc, SaveOutcome>();
     for (const part of partsOf(recordings)) {
-      const outcomes = await inTransaction(this.dataSource, async (manager) => {
-        const outcomes = await saveRecordingsWithin(manager, part, { onlyIfStored });
-        await within?.(manager, outcomes);
-        return outcomes;
+      const { outcomes, hasChangedOwners } = await inTransaction(this.dataSource, async (manager) => {
+        const saved = await saveRecordingsWithin(manager, part, { onlyIfStored });
+        await within?.(manager, saved.outcomes);
+        return saved;
       });
+      this.reads.noteWrite(hasChangedOwners ? undefined : [...outcomes.keys()]);
       // Of an ISRC that came twice, what became of it first: the second can only have replaced the first.
       for (const [isrc, outcome] of outcomes) if (!all.has(isrc)) all.set(isrc, outcome);
     }
@@ -83,8 +92,8 @@ export class TracksRepository {
   }
 
   /** Removes a track, and albums and artists that no other track has. False where it is not stored. */
-  deleteTrack(isrc: Isrc): Promise<boolean> {
-    return inTransaction(this.dataSource, async (manager) => {
+  async deleteTrack(isrc: Isrc): Promise<boolean> {
+    const isDeleted = await inTransaction(this.dataSource, async (manager) => {
       const [stored] = await selectRows(manager, Track, 'isrc', [isrc], {
         properties: ['albumId'],
         isHeld: true,
@@ -100,6 +109,8 @@ export class TracksRepository {
       await removeOrphans(manager, former);
       return true;
     });
+    this.reads.noteWrite([isrc]);
+    return isDeleted;
   }
 
   /** Which of `isrcs` the source lately did not know. */

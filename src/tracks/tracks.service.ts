@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../common/page';
+import { ReadDatabase } from '../common/read-database';
 import { type Isrc, parseIsrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
 import { type FindAsk, RecordingSource, SourceUnavailableError } from '../recording/recording-source';
@@ -13,7 +14,8 @@ import type { Candidate } from './entities/candidate.entity';
 import { Flights } from './flights';
 import type { NameQuery } from './name-search';
 import type { SaveOutcome } from './save-recordings.query';
-import type { StoredTrack } from './stored-track.query';
+import type { TrackDocument } from './track-document';
+import { TrackDocumentsRepository } from './track-documents.repository';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
 import { type SaveOptions, TracksRepository } from './tracks.repository';
 
@@ -22,7 +24,7 @@ const MISS_LIFETIME_MS = 10 * 60 * 1000;
 
 /** What became of one entry of a lookup. */
 export type LookupResult =
-  | { readonly input: string; readonly status: 'found'; readonly isrc: Isrc; readonly track: StoredTrack }
+  | { readonly input: string; readonly status: 'found'; readonly isrc: Isrc; readonly track: TrackDocument }
   | { readonly input: string; readonly status: 'missing'; readonly isrc: Isrc; readonly track: null }
   | { readonly input: string; readonly status: 'invalid'; readonly isrc: null; readonly track: null };
 
@@ -36,7 +38,8 @@ export class TracksService {
 
   constructor(
     private readonly tracks: TracksRepository,
-    private readonly search: CatalogueSearchRepository,
+    private readonly documents: TrackDocumentsRepository,
+    private readonly reads: ReadDatabase,
     private readonly source: RecordingSource,
   ) {}
 
@@ -45,22 +48,22 @@ export class TracksService {
    * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async addTrack(isrc: Isrc, caller?: AbortSignal): Promise<{ track: StoredTrack; isNew: boolean }> {
-    const stored = await this.tracks.findTrack(isrc);
+  async addTrack(isrc: Isrc, caller?: AbortSignal): Promise<{ track: TrackDocument; isNew: boolean }> {
+    const stored = await this.tracks.findDocument(isrc);
     if (stored !== null) return { track: stored, isNew: false };
     const land = async (signal: AbortSignal) => {
       // Looked at again: another flight may have landed since.
-      if ((await this.tracks.findTrack(isrc)) !== null) return false;
+      if ((await this.tracks.findStored([isrc])).has(isrc)) return false;
       if ((await this.findRecentMisses([isrc])).has(isrc)) throw new RecordingNotFoundError(isrc);
       return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
     };
     const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
-    return { track: await this.getTrack(isrc), isNew: isNew && isStarter };
+    return { track: await this.getWritten(isrc), isNew: isNew && isStarter };
   }
 
   /** @throws TrackNotFoundError */
-  async getTrack(isrc: Isrc): Promise<StoredTrack> {
-    const track = await this.tracks.findTrack(isrc);
+  async getTrack(isrc: Isrc): Promise<TrackDocument> {
+    const track = await this.documents.find(isrc);
     if (track === null) throw new TrackNotFoundError(isrc);
     return track;
   }
@@ -70,14 +73,14 @@ export class TracksService {
    * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws TrackNotFoundError, RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<StoredTrack> {
-    await this.getTrack(isrc);
+  async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<TrackDocument> {
+    if (!(await this.tracks.findStored([isrc])).has(isrc)) throw new TrackNotFoundError(isrc);
     const land = async (signal: AbortSignal) => {
       await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
       return false;
     };
     await this.landings.join(`refresh ${isrc}`, land, caller);
-    return this.getTrack(isrc);
+    return this.getWritten(isrc);
   }
 
   /** @throws TrackNotFoundError */
@@ -89,7 +92,7 @@ export class TracksService {
   async lookupTracks(inputs: readonly string[]): Promise<LookupResult[]> {
     const readings = inputs.map((input) => ({ input, reading: parseIsrc(input) }));
     const isrcs = new Set(readings.flatMap(({ reading }) => ('isrc' in reading ? [reading.isrc] : [])));
-    const tracks = new Map((await this.tracks.findTracks([...isrcs])).map((track) => [track.isrc, track]));
+    const tracks = await this.documents.findMany([...isrcs]);
     return readings.map(({ input, reading }) => {
       if ('fault' in reading) return { input, status: 'invalid', isrc: null, track: null };
       const track = tracks.get(reading.isrc);
@@ -99,8 +102,8 @@ export class TracksService {
     });
   }
 
-  listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<StoredTrack>> {
-    return this.search.listTracks(filter, page);
+  listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
+    return this.listing((search) => search.listTracks(filter, page));
   }
 
   /** @throws TrackNotFoundError */
@@ -111,20 +114,20 @@ export class TracksService {
   }
 
   listArtists(name: NameQuery | null, page: PageRequest): Promise<Page<StoredArtist>> {
-    return this.search.listArtists(name, page);
+    return this.listing((search) => search.listArtists(name, page));
   }
 
   /** @throws ArtistNotFoundError */
   async getArtist(id: string): Promise<StoredArtist> {
-    const artist = await this.search.findArtist(id);
+    const artist = await this.listing((search) => search.findArtist(id));
     if (artist === null) throw new ArtistNotFoundError();
     return artist;
   }
 
   /** @throws ArtistNotFoundError */
-  async listArtistTracks(id: string, page: PageRequest): Promise<Page<StoredTrack>> {
+  async listArtistTracks(id: string, page: PageRequest): Promise<Page<TrackDocument>> {
     await this.getArtist(id);
-    return this.search.listArtistTracks(id, page);
+    return this.listing((search) => search.listArtistTracks(id, page));
   }
 
   /** Which of `isrcs` are stored. */
@@ -174,8 +177,27 @@ export class TracksService {
    * Stores recordings in place of what was stored, in few transactions; with the same end as one by one in this order.
    * `within` runs last in each of them with what became of its recordings, and what it throws undoes them.
    */
-  storeRecordings(recordings: readonly Recording[], options: SaveOptions): Promise<Map<Isrc, SaveOutcome>> {
-    return this.tracks.saveRecordings(recordings, options);
+  async storeRecordings(
+    recordings: readonly Recording[],
+    options: SaveOptions,
+  ): Promise<Map<Isrc, SaveOutcome>> {
+    try {
+      return await this.tracks.saveRecordings(recordings, options);
+    } finally {
+      this.documents.mendSoon();
+    }
+  }
+
+  /** Reads lists where reads go. */
+  private listing<T>(list: (search: CatalogueSearchRepository) => Promise<T>): Promise<T> {
+    return this.reads.read(({ dataSource }) => list(new CatalogueSearchRepository(dataSource)));
+  }
+
+  /** A track that was stored a moment ago, unless another caller removed it. */
+  private async getWritten(isrc: Isrc): Promise<TrackDocument> {
+    const track = await this.tracks.findDocument(isrc);
+    if (track === null) throw new TrackNotFoundError(isrc);
+    return track;
   }
 
   private async fetchAndStore(
@@ -187,6 +209,6 @@ export class TracksService {
       await this.rememberMisses([isrc]);
       throw new RecordingNotFoundError(isrc);
     }
-    return this.tracks.saveRecording(recording, { onlyIfStored });
+    return (await this.storeRecordings([recording], { onlyIfStored })).get(isrc) ?? 'gone';
   }
 }
