@@ -25,7 +25,7 @@ import { ReadSide } from './read-side';
       },
     }),
   ],
-  providers: [DatabaseConnector, DatabaseHealth, { provide: ReadDatabase, useClass: ReadSide }],
+  providers: [DatabaseConnector, DatabaseHealth, ReadSide, { provide: ReadDatabase, useExisting: ReadSide }],
   exports: [DatabaseConnector, DatabaseHealth, ReadDatabase],
 })
 export class DatabaseModule {}

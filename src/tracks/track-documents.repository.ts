@@ -15,6 +15,7 @@ const READS = { maxKeys: 200, maxRunning: 2 };
 const TRACKS_A_TRANSACTION = 200;
 /** Whoever mends and dies holds the others up for so long. */
 const CLAIM_MS = 30_000;
+const NOBODY = new Date(0);
 
 /** Reads tracks as documents ready to send, and mends documents that albums and artists have left behind. */
 @Injectable()
@@ -72,18 +73,25 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
     const without = [...this.without];
     this.without.clear();
     if (without.length > 0) await this.rewrite(without);
-    for (;;) {
-      const change = await this.claim();
-      if (change === null) return;
-      for await (const isrcs of this.tracksOf(change)) {
-        if (this.isStopping) return;
-        await this.rewrite(isrcs);
-        await this.keepClaim(change);
+    for (let change = await this.claim(); change !== null; change = await this.claim()) {
+      try {
+        await this.mendOwner(change);
+      } finally {
+        // What is left, after a fault, at the stop, or because it changed again, is anybody's.
+        await this.setClaim(change, NOBODY);
       }
-      // Another change since then has another revision, and stays for another round.
-      const { kind, ownerId, revision } = change;
-      await this.dataSource.manager.delete(OwnerChange, { kind, ownerId, revision });
     }
+  }
+
+  private async mendOwner(change: OwnerChange): Promise<void> {
+    for await (const isrcs of this.tracksOf(change)) {
+      if (this.isStopping) return;
+      await this.rewrite(isrcs);
+      await this.setClaim(change, new Date(Date.now() + CLAIM_MS));
+    }
+    // Another change since then has another revision, and stays for another round.
+    const { kind, ownerId, revision } = change;
+    await this.dataSource.manager.delete(OwnerChange, { kind, ownerId, revision });
   }
 
   private rewrite(isrcs: readonly string[]): Promise<void> {
@@ -94,7 +102,7 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
   private async claim(): Promise<OwnerChange | null> {
     const { manager } = this.dataSource;
     const now = new Date();
-    for (;;) {
+    while (!this.isStopping) {
       const [change] = await manager.find(OwnerChange, {
         where: { claimedUntil: LessThan(now) },
         order: { kind: 'ASC', ownerId: 'ASC' },
@@ -103,6 +111,7 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
       if (change === undefined) return null;
       if (await this.takeClaim(manager, change, now)) return change;
     }
+    return null;
   }
 
   /** One conditional update: of several processes one gets it. */
@@ -116,12 +125,8 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
     return affected === 1;
   }
 
-  private async keepClaim({ kind, ownerId }: OwnerChange): Promise<void> {
-    await this.dataSource.manager.update(
-      OwnerChange,
-      { kind, ownerId },
-      { claimedUntil: new Date(Date.now() + CLAIM_MS) },
-    );
+  private async setClaim({ kind, ownerId }: OwnerChange, claimedUntil: Date): Promise<void> {
+    await this.dataSource.manager.update(OwnerChange, { kind, ownerId }, { claimedUntil });
   }
 
   /**

@@ -2,12 +2,13 @@ import { type MigrationInterface, type QueryRunner, Table, TableColumn } from 't
 import { columnsFor } from '../migration-columns';
 
 /**
- * The answer to a read, kept with the track, and the owners whose documents are behind. Tracks that are there already get
+ * The answer to a read, kept with the track, the owners whose documents are behind, and the beat by which replicas are
+ * judged. Tracks that are there already get
  * their document when they are first read.
  */
 export class TrackDocument1795410000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    const { code, text, moment } = await columnsFor(runner);
+    const { code, text, moment, integer, long } = await columnsFor(runner);
     await runner.addColumns('track', [
       new TableColumn(text('document', { isNullable: true })),
       new TableColumn(code('document_tag', 27, { isNullable: true })),
@@ -24,9 +25,20 @@ export class TrackDocument1795410000000 implements MigrationInterface {
         ],
       }),
     );
+    await runner.createTable(
+      new Table({
+        name: 'replica_beat',
+        columns: [
+          integer('id', { isPrimary: true, primaryKeyConstraintName: 'pk_replica_beat' }),
+          long('beat'),
+        ],
+      }),
+    );
+    await runner.query('INSERT INTO replica_beat (id, beat) VALUES (1, 0)');
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.dropTable('replica_beat');
     await runner.dropTable('owner_change');
     await runner.dropColumns('track', ['document', 'document_tag']);
   }
