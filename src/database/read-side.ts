@@ -117,7 +117,7 @@ export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicatio
 
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
-    await Promise.all(this.replicas.map(({ probing }) => probing));
+    for (const { probing } of this.replicas) await probing;
     await this.opening;
     const sources = [...this.replicas.map(({ source }) => source), this.companion];
     for (const source of sources) if (source?.isInitialized === true) await source.destroy();
@@ -138,12 +138,9 @@ export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicatio
     if (this.replicas.length === 0) return null;
     const nowMs = performance.now();
     if (this.own.touch(keys, nowMs)) return null;
-    for (let tried = 0; tried < this.replicas.length; tried += 1) {
-      this.turn = (this.turn + 1) % this.replicas.length;
-      const replica = this.replicas[this.turn];
-      if (replica !== undefined && replica.fitUntilMs > nowMs) return replica;
-    }
-    return null;
+    const fit = this.replicas.filter(({ fitUntilMs }) => fitUntilMs > nowMs);
+    this.turn = (this.turn + 1) % Math.max(fit.length, 1);
+    return fit[this.turn] ?? null;
   }
 
   private probeOne(replica: Replica): Promise<void> {
