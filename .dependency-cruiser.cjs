@@ -73,7 +73,7 @@ module.exports = {
           '^src/database/',
           '\\.module\\.ts$',
           '^src/health/',
-          '^src/common/(columns|transaction|database-error)\\.ts$',
+          '^src/common/(columns|transaction|database-error|read-database)\\.ts$',
         ],
       },
       to: { path: 'node_modules/(typeorm|@nestjs/typeorm|better-sqlite3|mysql2|pg)/' },

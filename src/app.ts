@@ -8,6 +8,7 @@ import { DatabaseConnector } from './database/database.connector';
 import { Metrics } from './observability/metrics';
 import { logRequests } from './observability/request-log';
 import { serveApiDocs } from './openapi';
+import { HotRead } from './tracks/hot-read';
 
 /**
  * Completes an app built on `createHttpAdapter()`: logs, documents, and no call of the API before the database is there.
@@ -29,6 +30,7 @@ export function configureApp(app: NestFastifyApplication): void {
         : undefined,
     );
   });
+  app.get(HotRead).serve(server);
   serveProblemPages(server);
   serveApiDocs(app);
 }

@@ -8,6 +8,7 @@ import { ApiTokensController } from './api-tokens.controller';
 import { ApiTokensRepository } from './api-tokens.repository';
 import { ApiTokensService } from './api-tokens.service';
 import { AuditLog } from './audit-log';
+import { AuthGuard } from './auth.guard';
 import { JwtKeySource } from './jwt-key-source';
 import { JwtKeys } from './jwt-keys';
 import { JWT_CLOCK, type JwtClock } from './jwt-ports';
@@ -26,6 +27,7 @@ import { MeController } from './me.controller';
     ApiTokensService,
     ApiTokenIssuer,
     AuditLog,
+    AuthGuard,
     { provide: JWT_CLOCK, useValue: () => Date.now() },
     {
       provide: JwtKeys,
@@ -40,6 +42,6 @@ import { MeController } from './me.controller';
         jwt && keys && new JwtVerifier(jwt, keys, now),
     },
   ],
-  exports: [ApiTokensService, AuditLog, JwtKeys, JwtVerifier],
+  exports: [ApiTokensService, AuditLog, AuthGuard, JwtKeys, JwtVerifier],
 })
 export class AuthModule {}

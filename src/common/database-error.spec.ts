@@ -48,6 +48,7 @@ describe('judgeDatabaseError', () => {
     'Client has encountered a connection error and is not queryable',
     "Can't add new command when connection is in closed state",
     'Query runner already released. Cannot run queries anymore.',
+    'Database connection provided by a query runner was already released, cannot continue to use its querying methods anymore.',
     'The database connection is not open',
   ])('unavailable, by its words alone: %s', (message) => {
     expect(judgeDatabaseError(error(message))).toBe('unavailable');

@@ -28,7 +28,7 @@ const UNAVAILABLE = new Set([
 
 /** pg reports these without a code, and TypeORM that it has let go of a connection that broke within a transaction. */
 const UNAVAILABLE_TEXT =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Driver not Connected|Can't add new command when connection is in closed state|Connection lost|Query runner already released|The database connection is not open)/;
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Driver not Connected|Can't add new command when connection is in closed state|Connection lost|Query runner already released|Database connection provided by a query runner was already released|The database connection is not open)/;
 
 interface DriverError {
   readonly code?: unknown;

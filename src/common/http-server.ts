@@ -163,7 +163,9 @@ function answerConditionally(
     done(null, payload);
     return;
   }
-  const etag = `"${createHash('sha1').update(payload).digest('base64url')}"`;
+  const etag =
+    (reply.getHeader('etag') as string | undefined) ??
+    `"${createHash('sha1').update(payload).digest('base64url')}"`;
   reply
     .header('etag', etag)
     .header('cache-control', 'private, no-cache')

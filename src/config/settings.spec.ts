@@ -26,6 +26,7 @@ describe('parseSettings: defaults', () => {
       isProduction: false,
       host: '127.0.0.1',
       port: 3000,
+      replicas: [],
       logLevel: 'info',
       database: { engine: 'sqlite', path: './data/deadwax.db', shouldMigrate: true },
       redis: null,
@@ -271,3 +272,25 @@ function many(count: number): string {
     .map((letter) => `X${letter}`)
     .join();
 }
+
+describe('parseSettings: replicas', () => {
+  const database = 'mariadb://u:p@db.example/deadwax';
+  const parse = (urls: string) => parseSettings({ DATABASE_URL: database, DATABASE_REPLICA_URLS: urls });
+
+  it('reads addresses separated by commas', () => {
+    const { replicas } = parse('mariadb://u:p@one.example/deadwax, mariadb://u:p@two.example:3307/deadwax,');
+    expect(replicas).toMatchObject([
+      { host: 'one.example', port: 3306 },
+      { host: 'two.example', port: 3307 },
+    ]);
+  });
+
+  it.each([
+    ['of another engine', 'postgres://u:secret@one.example/deadwax', /must be of the engine of DATABASE_URL/],
+    ['of SQLite', 'sqlite:./copy.db', /one is of SQLite/],
+    ['without a user', 'mariadb://one.example/deadwax', /DATABASE_REPLICA_URLS must be/],
+  ])('refuses one %s, without a secret', (_, urls, message) => {
+    expect(() => parse(urls)).toThrow(message);
+    expect(() => parse(urls)).toThrow(expect.not.stringContaining('secret') as Error);
+  });
+});

@@ -19,6 +19,8 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Read beside the database; of its engine. */
+  readonly replicas: readonly DatabaseAddress[];
   readonly database: DatabaseAddress & {
     /** Apply migrations at start; false where a job does it. */
     readonly shouldMigrate: boolean;
@@ -101,6 +103,21 @@ const environment = z.object({
         return z.NEVER;
       }
       return parsed.address;
+    }),
+  DATABASE_REPLICA_URLS: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const parts = text.split(',').map((part) => part.trim());
+      return parts
+        .filter((part) => part !== '')
+        .flatMap((part) => {
+          const parsed = parseDatabaseUrl(part);
+          if ('address' in parsed && parsed.address.engine !== 'sqlite') return [parsed.address];
+          const message = `must be addresses as DATABASE_URL has them, of servers, separated by commas: one ${'fault' in parsed ? parsed.fault : 'is of SQLite'}`;
+          context.addIssue({ code: 'custom', message });
+          return [];
+        });
     }),
   DATABASE_MIGRATE: z.enum(['true', 'false'], { error: 'must be true or false' }).default('true'),
   REDIS_URL: z
@@ -204,6 +221,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     }),
     ...credentialFaults(given),
     ...identityFaults(given),
+    ...replicaFaults(parsed.data),
   ];
   if (!parsed.success || faults.length > 0) throw new SettingsError(faults);
 
@@ -216,6 +234,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     port: values.PORT,
     logLevel: values.LOG_LEVEL,
     database: { ...values.DATABASE_URL, shouldMigrate: values.DATABASE_MIGRATE === 'true' },
+    replicas: values.DATABASE_REPLICA_URLS,
     redis: values.REDIS_URL ?? null,
     spotify:
       clientId === undefined || clientSecret === undefined
@@ -247,6 +266,11 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
 }
 
 /** Rules between variables, told together with the rules of each. */
+function replicaFaults(values: z.infer<typeof environment> | undefined): string[] {
+  const isAlike = values?.DATABASE_REPLICA_URLS.every(({ engine }) => engine === values.DATABASE_URL.engine);
+  return isAlike === false ? ['DATABASE_REPLICA_URLS must be of the engine of DATABASE_URL'] : [];
+}
+
 function credentialFaults(given: Readonly<Record<string, string | undefined>>): string[] {
   const names = ['SPOTIFY_CLIENT_ID', 'SPOTIFY_CLIENT_SECRET'] as const;
   const missing = names.filter((name) => given[name] === undefined);

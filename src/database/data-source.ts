@@ -15,13 +15,16 @@ import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
 import { Candidate } from '../tracks/entities/candidate.entity';
 import { ArtistGram, TrackGram } from '../tracks/entities/name-gram.entity';
+import { OwnerChange } from '../tracks/entities/owner-change.entity';
 import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { Track } from '../tracks/entities/track.entity';
+import { ReplicaBeat } from './entities/replica-beat.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
 import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
 import { ApiTokenLifecycle1795400000000 } from './migrations/1795400000000-api-token-lifecycle';
 import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
+import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
 import { installSqliteGate } from './sqlite-gate';
 
 const CONNECTIONS = 10;
@@ -47,17 +50,20 @@ const COMMON = {
     ArtistGram,
     TrackGram,
     RecordingMiss,
+    OwnerChange,
     ApiToken,
     AuthVersion,
     AuditEvent,
     UpstreamBudget,
     IdempotentCall,
+    ReplicaBeat,
   ],
   migrations: [
     Initial1795305600000,
     UpstreamBudget1795309200000,
     ApiTokenLifecycle1795400000000,
     Idempotency1795401000000,
+    TrackDocument1795410000000,
   ],
   migrationsTransactionMode: 'each',
   synchronize: false,
@@ -188,6 +194,14 @@ export function createDataSource(options: DataSourceOptions): DataSource {
   const dataSource = new DataSource(options);
   if (options.type === 'better-sqlite3') installSqliteGate(dataSource);
   return dataSource;
+}
+
+/** A data source that only reads: a replica, or a second connection to the file of SQLite. Not yet connected. */
+export function createReadSource(address: DatabaseAddress): DataSource {
+  const options = toDataSourceOptions(address);
+  if (options.type !== 'better-sqlite3') return new DataSource(options);
+  // No gate: in WAL mode, readers and the writer do not wait for each other. The writer has set that mode.
+  return new DataSource({ ...options, readonly: true, enableWAL: false, prepareDatabase: () => undefined });
 }
 
 /** Makes the file of an SQLite database and its folder, readable to this user alone: it holds token hashes. */

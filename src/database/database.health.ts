@@ -3,6 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { DataSource } from 'typeorm';
 import { DatabaseConnector } from './database.connector';
+import { ReadSide } from './read-side';
 
 /** At most one real check a second, however often health is asked. */
 const FRESH_MS = 1000;
@@ -16,6 +17,7 @@ export class DatabaseHealth {
   constructor(
     private readonly indicator: HealthIndicatorService,
     private readonly connector: DatabaseConnector,
+    private readonly readSide: ReadSide,
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
@@ -26,7 +28,8 @@ export class DatabaseHealth {
       .check('database')
       .attempt(async () => {
         await this.askOnce();
-        return { engine: this.engine, state };
+        const replicas = this.readSide.report();
+        return { engine: this.engine, state, ...(replicas.length > 0 ? { replicas } : {}) };
       })
       .withTimeout(TIMEOUT_MS)
       .cacheFor(FRESH_MS);

@@ -1,11 +1,14 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { ReadDatabase } from '../common/read-database';
 import { type Settings, settings } from '../config/settings';
 import { createDataSource, toDataSourceOptions } from './data-source';
 import { DatabaseConnector } from './database.connector';
 import { DatabaseHealth } from './database.health';
+import { ReadSide } from './read-side';
 
+@Global()
 @Module({
   imports: [
     TerminusModule,
@@ -22,7 +25,7 @@ import { DatabaseHealth } from './database.health';
       },
     }),
   ],
-  providers: [DatabaseConnector, DatabaseHealth],
-  exports: [DatabaseConnector, DatabaseHealth],
+  providers: [DatabaseConnector, DatabaseHealth, ReadSide, { provide: ReadDatabase, useExisting: ReadSide }],
+  exports: [DatabaseConnector, DatabaseHealth, ReadDatabase],
 })
 export class DatabaseModule {}

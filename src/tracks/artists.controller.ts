@@ -3,13 +3,14 @@ import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiProblems } from '../common/api-docs';
+import { sendJson } from '../common/json-reply';
 import { linkNext, noQuery } from '../common/page';
 import {
   artistPageView,
   artistView,
   toArtistPageView,
   toArtistView,
-  toTrackPageView,
+  toTrackPageJson,
   trackPageView,
 } from './dto/lists.view';
 import {
@@ -80,6 +81,6 @@ export class ArtistsController {
   ) {
     const page = await this.tracks.listArtistTracks(id, { limit, cursor });
     linkNext(request, reply, page);
-    return toTrackPageView(page);
+    return sendJson(reply, toTrackPageJson(page));
   }
 }

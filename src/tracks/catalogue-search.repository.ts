@@ -8,7 +8,8 @@ import { ArtistGram, TrackGram } from './entities/name-gram.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
 import type { NameQuery } from './name-search';
-import { loadTracks, type StoredTrack } from './stored-track.query';
+import type { TrackDocument } from './track-document';
+import { loadDocuments } from './track-documents.query';
 
 /** All given filters must hold. */
 export interface TrackFilter {
@@ -50,7 +51,7 @@ export class CatalogueSearchRepository {
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
   /** Stored tracks by popularity descending (not told: last), then ISRC. */
-  async listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<StoredTrack>> {
+  async listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
     const list = `tracks ${JSON.stringify([filter.artist?.normalised, filter.title?.normalised, filter.isrcPrefix])}`;
     const query = this.dataSource
       .createQueryBuilder(Track, 'track')
@@ -88,7 +89,7 @@ export class CatalogueSearchRepository {
   }
 
   /** An artist's stored tracks, in the order of `listTracks`. */
-  listArtistTracks(artistId: string, page: PageRequest): Promise<Page<StoredTrack>> {
+  listArtistTracks(artistId: string, page: PageRequest): Promise<Page<TrackDocument>> {
     const query = this.dataSource
       .createQueryBuilder(TrackArtist, 'credit')
       .select('credit.sort_rank', 'rank')
@@ -164,7 +165,7 @@ export class CatalogueSearchRepository {
     source: 'track' | 'credit',
     list: string,
     page: PageRequest,
-  ): Promise<Page<StoredTrack>> {
+  ): Promise<Page<TrackDocument>> {
     if (page.cursor !== undefined) {
       const [afterRank, afterIsrc] = decodeCursor(list, page.cursor, trackKey);
       query.andWhere(
@@ -177,20 +178,16 @@ export class CatalogueSearchRepository {
       .addOrderBy(`${source}.isrc`, 'ASC')
       .limit(page.limit + 1)
       .getRawMany<{ rank: number; isrc: string }>();
-    const tracks = new Map(
-      (
-        await loadTracks(
-          this.dataSource.manager,
-          keys.slice(0, page.limit).map(({ isrc }) => isrc),
-        )
-      ).map((track) => [track.isrc, track]),
+    const { documents } = await loadDocuments(
+      this.dataSource.manager,
+      keys.slice(0, page.limit).map(({ isrc }) => isrc),
     );
     const { items, nextCursor } = toPage(
       keys,
       page.limit,
       list,
       ({ rank, isrc }) => [rank, isrc],
-      ({ isrc }) => tracks.get(isrc),
+      ({ isrc }) => documents.get(isrc),
     );
     // A track removed between the two reads is gone from the page too.
     return { items: items.filter((track) => track !== undefined), nextCursor };

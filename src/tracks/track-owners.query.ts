@@ -1,112 +1,140 @@
-import { type EntityManager, In, type ObjectLiteral } from 'typeorm';
-import type { RecordingAlbum, RecordingArtist, SourceTrack } from '../recording/recording';
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import type { Recording, RecordingAlbum, RecordingArtist } from '../recording/recording';
 import { Album } from './entities/album.entity';
 import { Artist } from './entities/artist.entity';
-import { ArtistGram } from './entities/name-gram.entity';
+import { OwnerChange } from './entities/owner-change.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
-import { gramsOf, normaliseName } from './name-search';
+import { indexArtists, unindexArtists } from './name-index.query';
+import { normaliseName } from './name-search';
+import { deleteRows, insertRows, isSameIn, selectRows } from './rows.query';
 
-/** Rows of one statement: SQLite binds at most 32,766 values. */
-const ROWS_A_STATEMENT = 500;
+const ALBUM_PROPERTIES = [
+  'id', 'title', 'type', 'releaseDate', 'releaseDatePrecision', 'totalTracks', 'upc', 'label', 'url', 'images',
+] as const; // prettier-ignore
+const ARTIST_PROPERTIES = ['id', 'name', 'nameNorm', 'url'] as const;
+const NOBODY_YET = new Date(0);
+
+/** Albums and artists that tracks stood on before they were saved anew. */
+export interface FormerOwners {
+  readonly albumIds: readonly string[];
+  readonly artistIds: readonly string[];
+}
+
+/** Albums and artists by id. */
+export interface Owners {
+  readonly albums: ReadonlyMap<string, RecordingAlbum>;
+  readonly artists: ReadonlyMap<string, RecordingArtist>;
+}
+
+/** The owners that recordings tell of; of one that several tell of, the last holds. */
+export function ownersOf(recordings: readonly Recording[]): Owners {
+  return {
+    albums: new Map(recordings.map(({ chosen: { album } }) => [album.id, album])),
+    artists: new Map(recordings.flatMap(({ chosen }) => chosen.artists.map((artist) => [artist.id, artist]))),
+  };
+}
 
 /**
- * Saves album and artists of a track. Their rows, and those that the track stood on before, are locked in one order by
- * all transactions: albums, then artists, each by id. So writers with some of them in common wait rather than deadlock,
- * and nobody removes what another is about to use.
+ * Saves owners of tracks. Their rows, and those that the tracks stood on before, are held until the end by all transactions in
+ * one order: albums, then artists, each by id. So writers with some of them in common wait rather than deadlock, and nobody
+ * removes what another is about to use. Where an owner is shown otherwise than before, the documents that name it are marked as
+ * behind; true where that happened.
  */
 export async function saveOwners(
   manager: EntityManager,
-  { album, artists }: SourceTrack,
-  before: { albumIds: readonly string[]; artistIds: readonly string[] },
-): Promise<void> {
-  for (const [id] of inOrder([album.id], before.albumIds)) {
-    if (id === album.id) await saveAlbum(manager, album);
-    else await lockRows(manager, Album, 'id', [id]);
-  }
-  const byId = new Map(artists.map((artist) => [artist.id, artist]));
-  for (const ids of inOrder([...byId.keys()], before.artistIds)) {
-    const rows = ids.map((id) => byId.get(id)).filter((artist) => artist !== undefined);
-    if (rows.length > 0) await saveArtists(manager, rows);
-    else await lockRows(manager, Artist, 'id', ids);
-  }
-}
+  { albums, artists }: Owners,
+  before: FormerOwners,
+): Promise<boolean> {
+  const albumRows = [...albums.values()].map((album) => ({ ...album, images: [...album.images] }));
+  const changedAlbums = await saveRows(manager, Album, ALBUM_PROPERTIES, albumRows, before.albumIds);
+  const artistRows = [...artists.values()].map(({ id, name, url }) => ({
+    id,
+    name,
+    nameNorm: normaliseName(name),
+    url,
+  }));
+  const changedArtists = await saveRows(manager, Artist, ARTIST_PROPERTIES, artistRows, before.artistIds);
+  const renamed = changedArtists.changed.filter(({ was, is }) => was.nameNorm !== is.nameNorm);
+  await indexArtists(manager, [
+    ...changedArtists.made.map(({ id, nameNorm }) => ({ key: id, normalised: nameNorm, isReplaced: false })),
+    ...renamed.map(({ is }) => ({ key: is.id, normalised: is.nameNorm, isReplaced: true })),
+  ]);
 
-/** All ids in order, in runs that are either among `ours` or not. */
-function inOrder(ours: readonly string[], others: readonly string[]): [string, ...string[]][] {
-  const isOurs = new Set(ours);
-  const runs: [string, ...string[]][] = [];
-  for (const id of [...new Set([...ours, ...others])].sort()) {
-    const run = runs.at(-1);
-    if (run !== undefined && isOurs.has(run[0]) === isOurs.has(id)) run.push(id);
-    else runs.push([id]);
-  }
-  return runs;
-}
-
-async function saveArtists(manager: EntityManager, artists: readonly RecordingArtist[]): Promise<void> {
-  const rows = artists.map(({ id, name, url }) => ({ id, name, nameNorm: normaliseName(name), url }));
-  const ids = rows.map(({ id }) => id);
-  // The normalised name of a stored one stays until its grams are seen to.
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(Artist)
-    .values(rows)
-    .orUpdate(['name', 'url'], ['id'])
-    .updateEntity(false)
-    .execute();
-  const stored = await manager
-    .createQueryBuilder(Artist, 'artist')
-    .select('artist.id', 'id')
-    .addSelect('artist.name_norm', 'nameNorm')
-    .addSelect(
-      'CASE WHEN EXISTS (SELECT 1 FROM artist_gram WHERE artist_gram.artist_id = artist.id) THEN 1 ELSE 0 END',
-      'hasGrams',
-    )
-    .where('artist.id IN (:...ids)', { ids })
-    .getRawMany<{ id: string; nameNorm: string; hasGrams: number }>();
-  const indexed = new Map(stored.map(({ id, nameNorm, hasGrams }) => [id, hasGrams ? nameNorm : null]));
-  const stale = rows.filter(({ id, nameNorm }) => indexed.get(id) !== nameNorm);
-  for (const { id, nameNorm } of stale.filter((row) => indexed.get(row.id) !== null)) {
-    await manager.update(Artist, { id }, { nameNorm });
-    await manager.delete(ArtistGram, { artistId: id });
-  }
+  const isChanged = changedAlbums.changed.length + changedArtists.changed.length > 0;
+  const change = { revision: randomUUID(), claimedUntil: NOBODY_YET };
   await insertRows(
     manager,
-    ArtistGram,
-    stale.flatMap(({ id, nameNorm }) => gramsOf(nameNorm).map((gram) => ({ gram, artistId: id }))),
+    OwnerChange,
+    [
+      ...changedAlbums.changed.map(({ is }) => ({ kind: 'album' as const, ownerId: is.id, ...change })),
+      ...changedArtists.changed.map(({ is }) => ({ kind: 'artist' as const, ownerId: is.id, ...change })),
+    ],
+    ['revision'],
   );
+  return isChanged;
 }
 
-/**
- * Reads rows by key and holds them until the transaction ends. SQLite needs no locks: there a transaction has the whole
- * file.
- */
-export function lockRows<Row extends ObjectLiteral>(
+/** Writes what is not there as given, and holds it and `others`. Tells which rows were made, and which changed from what. */
+async function saveRows<Row extends { id: string }>(
   manager: EntityManager,
   entity: new () => Row,
-  key: keyof Row & string,
-  keys: readonly string[],
-): Promise<Row[]> {
-  if (keys.length === 0) return Promise.resolve([]);
-  const query = manager
-    .createQueryBuilder(entity, 'held')
-    .where(`held.${key} IN (:...keys)`, { keys })
-    .orderBy(`held.${key}`);
-  if (manager.dataSource.options.type !== 'better-sqlite3') query.setLock('pessimistic_write');
-  return query.getMany();
+  properties: readonly (keyof Row & string)[],
+  rows: readonly Row[],
+  others: readonly string[],
+): Promise<{ made: Row[]; changed: { was: Row; is: Row }[] }> {
+  const ours = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const ids = [...new Set([...ours.map(({ id }) => id), ...others])];
+  const seen = new Set(
+    (await selectRows(manager, entity, 'id', ids, { properties: ['id'] })).map(({ id }) => id),
+  );
+  const made = new Set<Row>();
+  const held = new Map<string, Row>();
+  // What is missing is made before anything is held: else two writers could each hold what the other wants to make. Another one
+  // may be first to make it, and otherwise, so it is compared like the rest; or may remove one: then once more.
+  let missing = ours.filter(({ id }) => !seen.has(id));
+  let wanted = ids;
+  do {
+    await insertRows(manager, entity, missing, 'keep');
+    for (const row of missing) made.add(row);
+    for (const row of await selectRows(manager, entity, 'id', wanted, { properties, isHeld: true })) {
+      held.set(row.id, row as Row);
+    }
+    missing = ours.filter(({ id }) => !held.has(id));
+    wanted = missing.map(({ id }) => id);
+  } while (missing.length > 0);
+  const changed = ours.flatMap((is) => {
+    const was = held.get(is.id);
+    return was === undefined || isSameIn(manager, entity, properties, was, is) ? [] : [{ was, is }];
+  });
+  const isChanged = new Set(changed.map(({ is }) => is.id));
+  await insertRows(
+    manager,
+    entity,
+    changed.map(({ is }) => is),
+    properties,
+  );
+  return { made: [...made].filter(({ id }) => !isChanged.has(id)), changed };
+}
+
+/** Holds the owners of tracks that are to be removed, in the order of all transactions. */
+export async function holdOwners(
+  manager: EntityManager,
+  { albumIds, artistIds }: FormerOwners,
+): Promise<void> {
+  await selectRows(manager, Album, 'id', albumIds, { properties: ['id'], isHeld: true });
+  await selectRows(manager, Artist, 'id', artistIds, { properties: ['id'], isHeld: true });
 }
 
 /**
- * Removes those artists and albums that no track has any more. The caller has locked them: a writer who is about to use
- * one of them has committed by now, or will make it anew. Which are used is asked by statements of their own: within a
- * DELETE, MySQL and MariaDB would lock the tracks too, and deadlock with their writers.
+ * Removes those artists and albums that no track has any more. The caller holds them: a writer who is about to use one of them
+ * has committed by now, or will make it anew. Which are used is asked by statements of their own: within a DELETE, MySQL and
+ * MariaDB would lock the tracks too, and deadlock with their writers.
  */
 export async function removeOrphans(
   manager: EntityManager,
-  artistIds: readonly string[],
-  albumIds: readonly string[],
+  { artistIds, albumIds }: FormerOwners,
 ): Promise<void> {
   const unusedArtists = await without(artistIds, (ids) =>
     manager
@@ -115,10 +143,8 @@ export async function removeOrphans(
       .where('credit.artist_id IN (:...ids)', { ids })
       .getRawMany(),
   );
-  if (unusedArtists.length > 0) {
-    await manager.delete(Artist, { id: In(unusedArtists) });
-    await manager.delete(ArtistGram, { artistId: In(unusedArtists) });
-  }
+  await deleteRows(manager, Artist, 'id', unusedArtists);
+  await unindexArtists(manager, unusedArtists);
   const unusedAlbums = await without(albumIds, (ids) =>
     manager
       .createQueryBuilder(Track, 'track')
@@ -126,7 +152,7 @@ export async function removeOrphans(
       .where('track.album_id IN (:...ids)', { ids })
       .getRawMany(),
   );
-  if (unusedAlbums.length > 0) await manager.delete(Album, { id: In(unusedAlbums) });
+  await deleteRows(manager, Album, 'id', unusedAlbums);
 }
 
 /** Those of `ids` that `findUsed` does not find. */
@@ -137,45 +163,4 @@ async function without(
   if (ids.length === 0) return [];
   const used = new Set((await findUsed(ids)).map(({ id }) => id));
   return ids.filter((id) => !used.has(id));
-}
-
-async function saveAlbum(manager: EntityManager, album: RecordingAlbum): Promise<void> {
-  await manager
-    .createQueryBuilder()
-    .insert()
-    .into(Album)
-    .values({ ...album, images: [...album.images] })
-    .orUpdate(
-      [
-        'title',
-        'type',
-        'release_date',
-        'release_date_precision',
-        'total_tracks',
-        'upc',
-        'label',
-        'url',
-        'images',
-      ],
-      ['id'],
-    )
-    .updateEntity(false)
-    .execute();
-}
-
-/** Inserts rows, in statements of a size that every engine takes. */
-export async function insertRows<Row extends ObjectLiteral>(
-  manager: EntityManager,
-  entity: new () => Row,
-  rows: readonly Row[],
-): Promise<void> {
-  for (let at = 0; at < rows.length; at += ROWS_A_STATEMENT) {
-    await manager
-      .createQueryBuilder()
-      .insert()
-      .into(entity)
-      .values(rows.slice(at, at + ROWS_A_STATEMENT))
-      .updateEntity(false)
-      .execute();
-  }
 }

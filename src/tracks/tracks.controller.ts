@@ -11,14 +11,15 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiBodyProblems, ApiProblems } from '../common/api-docs';
 import { callerSignal } from '../common/caller-signal';
+import { sendJson } from '../common/json-reply';
 import { linkNext, noBody, noQuery } from '../common/page';
 import { type Isrc, requireIsrc } from '../recording/isrc';
 import {
   candidateListView,
   lookupView,
   toCandidateListView,
-  toLookupView,
-  toTrackPageView,
+  toLookupJson,
+  toTrackPageJson,
   trackPageView,
 } from './dto/lists.view';
 import {
@@ -29,7 +30,7 @@ import {
   type LookupBody,
   lookupBody,
 } from './dto/track.input';
-import { toTrackView, trackView } from './dto/track.view';
+import { trackView } from './dto/track.view';
 import { IsrcPipe } from './isrc.pipe';
 import { TracksService } from './tracks.service';
 
@@ -66,11 +67,12 @@ export class TracksController {
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const { track, isNew } = await this.tracks.addTrack(requireIsrc(body.isrc), callerSignal(reply));
+    const isrc = requireIsrc(body.isrc);
+    const { track, isNew } = await this.tracks.addTrack(isrc, callerSignal(reply));
     void reply
       .status(isNew ? 201 : 200)
-      .header(isNew ? 'location' : 'content-location', `/v1/tracks/${track.isrc}`);
-    return toTrackView(track);
+      .header(isNew ? 'location' : 'content-location', `/v1/tracks/${isrc}`);
+    return sendJson(reply, track.body);
   }
 
   @Get()
@@ -91,7 +93,7 @@ export class TracksController {
       { limit, cursor },
     );
     linkNext(request, reply, page);
-    return toTrackPageView(page);
+    return sendJson(reply, toTrackPageJson(page));
   }
 
   @Post('lookup')
@@ -103,8 +105,9 @@ export class TracksController {
   async lookup(
     @Body({ schema: lookupBody }) { isrcs }: LookupBody,
     @Query({ schema: noQuery }) _query: object,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return toLookupView(await this.tracks.lookupTracks(isrcs));
+    return sendJson(reply, toLookupJson(await this.tracks.lookupTracks(isrcs)));
   }
 
   @Get(':isrc')
@@ -124,8 +127,8 @@ export class TracksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const track = await this.tracks.getTrack(isrc);
-    void reply.header('content-location', `/v1/tracks/${isrc}`);
-    return toTrackView(track);
+    void reply.header('content-location', `/v1/tracks/${isrc}`).header('etag', `"${track.tag}"`);
+    return sendJson(reply, track.body);
   }
 
   @Get(':isrc/candidates')
@@ -158,7 +161,7 @@ export class TracksController {
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return toTrackView(await this.tracks.refreshTrack(isrc, callerSignal(reply)));
+    return sendJson(reply, (await this.tracks.refreshTrack(isrc, callerSignal(reply))).body);
   }
 
   @Delete(':isrc')

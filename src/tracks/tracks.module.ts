@@ -1,15 +1,17 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module';
 import { SourcesModule } from '../sources/sources.module';
 import { ArtistsController } from './artists.controller';
-import { CatalogueSearchRepository } from './catalogue-search.repository';
+import { HotRead } from './hot-read';
+import { TrackDocumentsRepository } from './track-documents.repository';
 import { TracksController } from './tracks.controller';
 import { TracksRepository } from './tracks.repository';
 import { TracksService } from './tracks.service';
 
 @Module({
-  imports: [SourcesModule],
+  imports: [SourcesModule, AuthModule],
   controllers: [TracksController, ArtistsController],
-  providers: [TracksRepository, CatalogueSearchRepository, TracksService],
+  providers: [TracksRepository, TrackDocumentsRepository, TracksService, HotRead],
   exports: [TracksService],
 })
 export class TracksModule {}

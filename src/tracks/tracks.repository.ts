@@ -1,36 +1,54 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, LessThan } from 'typeorm';
+import { DataSource, type EntityManager, LessThan } from 'typeorm';
+import { OneDatabase, ReadDatabase } from '../common/read-database';
 import { inTransaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
-import { Album } from './entities/album.entity';
-import { Artist } from './entities/artist.entity';
 import { Candidate } from './entities/candidate.entity';
-import { TrackGram } from './entities/name-gram.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
-import { gramsOf, normaliseName } from './name-search';
+import { unindexTitles } from './name-index.query';
+import { deleteRows, insertRows, selectRows } from './rows.query';
+import { rowsOf, type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
 import { loadTracks, type StoredTrack } from './stored-track.query';
-import { insertRows, lockRows, removeOrphans, saveOwners } from './track-owners.query';
+import type { TrackDocument } from './track-document';
+import { loadDocuments } from './track-documents.query';
+import { holdOwners, removeOrphans } from './track-owners.query';
 
-/** Popularity is 0-100; what is not told sorts behind all. */
-const RANK_WITHOUT_POPULARITY = 101;
+/** Long transactions hold others up, and clusters refuse large ones. */
+const ROWS_A_TRANSACTION = 1000;
+
+/** How recordings are saved. */
+export interface SaveOptions {
+  /** A track that was removed meanwhile stays removed (`gone`). */
+  readonly onlyIfStored: boolean;
+  /**
+   * Runs last in each transaction, with what became of the recordings saved in it; what it throws undoes them. Repeated with the
+   * whole transaction where the engine asks for it, so without effect outside of the database.
+   */
+  readonly within?: (manager: EntityManager, outcomes: ReadonlyMap<Isrc, SaveOutcome>) => Promise<void>;
+}
 
 /** Writes tracks with all that belongs to them, each call in one transaction, and reads them by ISRC. */
 @Injectable()
 export class TracksRepository {
-  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly reads: ReadDatabase = new OneDatabase(dataSource),
+  ) {}
 
+  /** A stored track from its rows. */
   async findTrack(isrc: Isrc): Promise<StoredTrack | null> {
     const [track] = await loadTracks(this.dataSource.manager, [isrc]);
     return track ?? null;
   }
 
-  /** The stored ones among `isrcs`, in no order. */
-  findTracks(isrcs: readonly Isrc[]): Promise<StoredTrack[]> {
-    return loadTracks(this.dataSource.manager, isrcs);
+  /** The view of a stored track as the database has it that is written; for callers who are about to write, or just did. */
+  async findDocument(isrc: Isrc): Promise<TrackDocument | null> {
+    const { documents } = await loadDocuments(this.dataSource.manager, [isrc]);
+    return documents.get(isrc) ?? null;
   }
 
   /** The source's tracks under a stored ISRC, best first; empty where none is stored. */
@@ -38,102 +56,77 @@ export class TracksRepository {
     return this.dataSource.manager.find(Candidate, { where: { isrc }, order: { position: 'ASC' } });
   }
 
-  /**
-   * Stores what the source found, in place of what was stored. Safe beside any other writer: of several that create the
-   * same track, one is told that it did. `onlyIfStored`: a track that was removed meanwhile stays removed ('gone').
-   */
-  saveRecording(
-    recording: Recording,
-    { onlyIfStored }: { onlyIfStored: boolean },
-  ): Promise<'created' | 'replaced' | 'gone'> {
-    return inTransaction(this.dataSource, async (manager) => {
-      const { isrc, chosen } = recording;
-      const [stored = null] = await lockRows(manager, Track, 'isrc', [isrc]);
-      if (stored === null && onlyIfStored) return 'gone';
-      const credits = stored === null ? [] : await manager.findBy(TrackArtist, { isrc });
-      const track = toTrack(recording, stored);
+  /** Which of `isrcs` are stored. */
+  async findStored(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    const rows = await selectRows(this.dataSource.manager, Track, 'isrc', isrcs, { properties: ['isrc'] });
+    return new Set(rows.map(({ isrc }) => isrc as Isrc));
+  }
 
-      // The track's row comes first: whoever else writes this track waits here, or fails and finds the row then.
-      if (stored === null) await manager.insert(Track, track);
-      else await manager.update(Track, { isrc }, track);
-      await saveOwners(manager, chosen, {
-        albumIds: stored === null ? [] : [stored.albumId],
-        artistIds: credits.map(({ artistId }) => artistId),
+  /** `saveRecordings` of one. */
+  async saveRecording(recording: Recording, options: { onlyIfStored: boolean }): Promise<SaveOutcome> {
+    const outcomes = await this.saveRecordings([recording], options);
+    return outcomes.get(recording.isrc) ?? 'gone';
+  }
+
+  /**
+   * Stores what the source found, in place of what was stored: all that belongs to it, in transactions of at most 1,000 rows,
+   * the entries of the name index apart; each is done whole or not at all. The end is the same as if they were saved one by one
+   * in this order. Safe beside any other writer: of several that create the same track, one is told that it did.
+   */
+  async saveRecordings(
+    recordings: readonly Recording[],
+    { onlyIfStored, within }: SaveOptions,
+  ): Promise<Map<Isrc, SaveOutcome>> {
+    const all = new Map<Isrc, SaveOutcome>();
+    for (const part of partsOf(recordings)) {
+      const { outcomes, hasChangedOwners } = await inTransaction(this.dataSource, async (manager) => {
+        const saved = await saveRecordingsWithin(manager, part, { onlyIfStored });
+        await within?.(manager, saved.outcomes);
+        return saved;
       });
-      if (stored?.titleNorm !== track.titleNorm) {
-        await manager.delete(TrackGram, { isrc });
-        await insertRows(
-          manager,
-          TrackGram,
-          gramsOf(track.titleNorm).map((gram) => ({ gram, isrc })),
-        );
-      }
-      await manager.delete(TrackArtist, { isrc });
-      await insertRows(
-        manager,
-        TrackArtist,
-        chosen.artists.map(({ id }, position) => ({
-          isrc,
-          position,
-          artistId: id,
-          sortRank: track.sortRank,
-        })),
-      );
-      await manager.delete(Candidate, { isrc });
-      await insertRows(
-        manager,
-        Candidate,
-        recording.candidates.map((details, position) => ({
-          isrc,
-          position,
-          sourceId: details.id,
-          isChosen: details.id === chosen.id,
-          details,
-        })),
-      );
-      await manager.delete(RecordingMiss, { isrc });
-      const current = new Set(chosen.artists.map(({ id }) => id));
-      await removeOrphans(
-        manager,
-        credits.map(({ artistId }) => artistId).filter((id) => !current.has(id)),
-        stored === null || stored.albumId === chosen.album.id ? [] : [stored.albumId],
-      );
-      return stored === null ? 'created' : 'replaced';
-    });
+      this.reads.noteWrite(hasChangedOwners ? undefined : [...outcomes.keys()]);
+      // Of an ISRC that came twice, what became of it first: the second can only have replaced the first.
+      for (const [isrc, outcome] of outcomes) if (!all.has(isrc)) all.set(isrc, outcome);
+    }
+    return all;
   }
 
   /** Removes a track, and albums and artists that no other track has. False where it is not stored. */
-  deleteTrack(isrc: Isrc): Promise<boolean> {
-    return inTransaction(this.dataSource, async (manager) => {
-      const [stored] = await lockRows(manager, Track, 'isrc', [isrc]);
+  async deleteTrack(isrc: Isrc): Promise<boolean> {
+    const isDeleted = await inTransaction(this.dataSource, async (manager) => {
+      const [stored] = await selectRows(manager, Track, 'isrc', [isrc], {
+        properties: ['albumId'],
+        isHeld: true,
+      });
       if (stored === undefined) return false;
-      await manager.delete(Track, { isrc });
-      const artistIds = (await manager.findBy(TrackArtist, { isrc })).map(({ artistId }) => artistId);
-      for (const part of [TrackArtist, TrackGram, Candidate]) await manager.delete(part, { isrc });
-      await lockRows(manager, Album, 'id', [stored.albumId]);
-      await lockRows(manager, Artist, 'id', artistIds);
-      await removeOrphans(manager, artistIds, [stored.albumId]);
+      const credits = await selectRows(manager, TrackArtist, 'isrc', [isrc], { properties: ['artistId'] });
+      const former = { albumIds: [stored.albumId], artistIds: credits.map(({ artistId }) => artistId) };
+      await deleteRows(manager, Track, 'isrc', [isrc]);
+      await deleteRows(manager, TrackArtist, 'isrc', [isrc]);
+      await deleteRows(manager, Candidate, 'isrc', [isrc]);
+      await unindexTitles(manager, [isrc]);
+      await holdOwners(manager, former);
+      await removeOrphans(manager, former);
       return true;
     });
+    this.reads.noteWrite([isrc]);
+    return isDeleted;
   }
 
-  /** Whether the source lately did not know this ISRC. */
-  async hasRecentMiss(isrc: Isrc, now: Date): Promise<boolean> {
-    const miss = await this.dataSource.manager.findOneBy(RecordingMiss, { isrc });
-    return miss !== null && miss.expiresAt > now;
+  /** Which of `isrcs` the source lately did not know. */
+  async findRecentMisses(isrcs: readonly Isrc[], now: Date): Promise<ReadonlySet<Isrc>> {
+    const misses = await selectRows(this.dataSource.manager, RecordingMiss, 'isrc', isrcs, {
+      properties: ['isrc', 'expiresAt'],
+    });
+    return new Set(misses.filter(({ expiresAt }) => expiresAt > now).map(({ isrc }) => isrc as Isrc));
   }
 
-  /** Remembers that the source does not know this ISRC, and forgets such notes that have expired. */
-  async rememberMiss(isrc: Isrc, now: Date, expiresAt: Date): Promise<void> {
-    // Two transactions: one that held its own row while it removes others' would deadlock with its like.
+  /** Remembers that the source does not know these ISRCs, and forgets such notes that have expired. */
+  async rememberMisses(isrcs: readonly Isrc[], now: Date, expiresAt: Date): Promise<void> {
+    const misses = [...new Set(isrcs)].sort().map((isrc) => ({ isrc, expiresAt }));
+    // Two transactions: one that held its own rows while it removes others' would deadlock with its like.
     await inTransaction(this.dataSource, (manager) =>
-      manager
-        .createQueryBuilder()
-        .insert()
-        .into(RecordingMiss)
-        .values({ isrc, expiresAt })
-        .orUpdate(['expires_at_ms'], ['isrc'])
-        .execute(),
+      insertRows(manager, RecordingMiss, misses, ['expiresAt']),
     );
     await inTransaction(this.dataSource, (manager) =>
       manager.delete(RecordingMiss, { expiresAt: LessThan(now) }),
@@ -141,31 +134,19 @@ export class TracksRepository {
   }
 }
 
-function toTrack(
-  { isrc, chosen, source, fetchedAt, match, candidates }: Recording,
-  stored: Track | null,
-): Track {
-  return {
-    isrc,
-    title: chosen.title,
-    titleNorm: normaliseName(chosen.title),
-    albumId: chosen.album.id,
-    durationMs: chosen.durationMs,
-    explicit: chosen.explicit,
-    popularity: chosen.popularity,
-    sortRank: chosen.popularity === null ? RANK_WITHOUT_POPULARITY : 100 - chosen.popularity,
-    discNumber: chosen.discNumber,
-    trackNumber: chosen.trackNumber,
-    previewUrl: chosen.previewUrl,
-    availableMarkets: chosen.availableMarkets === null ? null : [...chosen.availableMarkets],
-    sourceName: source,
-    sourceId: chosen.id,
-    sourceUrl: chosen.url,
-    fetchedAt,
-    matchRule: match.rule,
-    matchCandidates: candidates.length,
-    matchMarket: match.market,
-    createdAt: stored?.createdAt ?? fetchedAt,
-    updatedAt: fetchedAt,
-  };
+/** Cuts recordings into transactions: of so many rows, and each ISRC once in each. A recording larger than that goes alone. */
+function* partsOf(recordings: readonly Recording[]): Generator<readonly Recording[]> {
+  let part = new Map<Isrc, Recording>();
+  let rows = 0;
+  for (const recording of recordings) {
+    const more = rowsOf(recording);
+    if (part.has(recording.isrc) || (part.size > 0 && rows + more > ROWS_A_TRANSACTION)) {
+      yield [...part.values()];
+      part = new Map();
+      rows = 0;
+    }
+    part.set(recording.isrc, recording);
+    rows += more;
+  }
+  if (part.size > 0) yield [...part.values()];
 }

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { Page } from '../common/page';
+import { ReadDatabase } from '../common/read-database';
 import { type Isrc, parseIsrc } from '../recording/isrc';
-import { RecordingSource } from '../recording/recording-source';
+import type { Recording } from '../recording/recording';
+import { type FindAsk, RecordingSource, SourceUnavailableError } from '../recording/recording-source';
 import {
   CatalogueSearchRepository,
   type PageRequest,
@@ -11,16 +13,18 @@ import {
 import type { Candidate } from './entities/candidate.entity';
 import { Flights } from './flights';
 import type { NameQuery } from './name-search';
-import type { StoredTrack } from './stored-track.query';
+import type { SaveOutcome } from './save-recordings.query';
+import type { TrackDocument } from './track-document';
+import { TrackDocumentsRepository } from './track-documents.repository';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
-import { TracksRepository } from './tracks.repository';
+import { type SaveOptions, TracksRepository } from './tracks.repository';
 
 /** Spotify's index has been empty for a day and come back: a miss is remembered, but not for ever. */
 const MISS_LIFETIME_MS = 10 * 60 * 1000;
 
 /** What became of one entry of a lookup. */
 export type LookupResult =
-  | { readonly input: string; readonly status: 'found'; readonly isrc: Isrc; readonly track: StoredTrack }
+  | { readonly input: string; readonly status: 'found'; readonly isrc: Isrc; readonly track: TrackDocument }
   | { readonly input: string; readonly status: 'missing'; readonly isrc: Isrc; readonly track: null }
   | { readonly input: string; readonly status: 'invalid'; readonly isrc: null; readonly track: null };
 
@@ -28,11 +32,14 @@ export type LookupResult =
 @Injectable()
 export class TracksService {
   /** Asked of the source right now; callers who want the same wait for the same answer. */
-  private readonly flights = new Flights();
+  private readonly fetches = new Flights<Recording | null>();
+  /** Fetched and stored right now; true where the track is new. */
+  private readonly landings = new Flights<boolean>();
 
   constructor(
     private readonly tracks: TracksRepository,
-    private readonly search: CatalogueSearchRepository,
+    private readonly documents: TrackDocumentsRepository,
+    private readonly reads: ReadDatabase,
     private readonly source: RecordingSource,
   ) {}
 
@@ -41,22 +48,22 @@ export class TracksService {
    * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async addTrack(isrc: Isrc, caller?: AbortSignal): Promise<{ track: StoredTrack; isNew: boolean }> {
-    const stored = await this.tracks.findTrack(isrc);
+  async addTrack(isrc: Isrc, caller?: AbortSignal): Promise<{ track: TrackDocument; isNew: boolean }> {
+    const stored = await this.tracks.findDocument(isrc);
     if (stored !== null) return { track: stored, isNew: false };
     const land = async (signal: AbortSignal) => {
       // Looked at again: another flight may have landed since.
-      if ((await this.tracks.findTrack(isrc)) !== null) return false;
-      if (await this.tracks.hasRecentMiss(isrc, new Date())) throw new RecordingNotFoundError(isrc);
+      if ((await this.tracks.findStored([isrc])).has(isrc)) return false;
+      if ((await this.findRecentMisses([isrc])).has(isrc)) throw new RecordingNotFoundError(isrc);
       return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
     };
-    const isNew = await this.flights.join(`add ${isrc}`, land, caller);
-    return { track: await this.getTrack(isrc), isNew };
+    const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
+    return { track: await this.getWritten(isrc), isNew: isNew && isStarter };
   }
 
   /** @throws TrackNotFoundError */
-  async getTrack(isrc: Isrc): Promise<StoredTrack> {
-    const track = await this.tracks.findTrack(isrc);
+  async getTrack(isrc: Isrc): Promise<TrackDocument> {
+    const track = await this.documents.find(isrc);
     if (track === null) throw new TrackNotFoundError(isrc);
     return track;
   }
@@ -66,14 +73,14 @@ export class TracksService {
    * @param caller aborted when the caller goes: what nobody else waits for is then cancelled
    * @throws TrackNotFoundError, RecordingNotFoundError, and what `RecordingSource.findByIsrc` throws
    */
-  async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<StoredTrack> {
-    await this.getTrack(isrc);
+  async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<TrackDocument> {
+    if (!(await this.tracks.findStored([isrc])).has(isrc)) throw new TrackNotFoundError(isrc);
     const land = async (signal: AbortSignal) => {
       await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
-      return true;
+      return false;
     };
-    await this.flights.join(`refresh ${isrc}`, land, caller);
-    return this.getTrack(isrc);
+    await this.landings.join(`refresh ${isrc}`, land, caller);
+    return this.getWritten(isrc);
   }
 
   /** @throws TrackNotFoundError */
@@ -85,7 +92,7 @@ export class TracksService {
   async lookupTracks(inputs: readonly string[]): Promise<LookupResult[]> {
     const readings = inputs.map((input) => ({ input, reading: parseIsrc(input) }));
     const isrcs = new Set(readings.flatMap(({ reading }) => ('isrc' in reading ? [reading.isrc] : [])));
-    const tracks = new Map((await this.tracks.findTracks([...isrcs])).map((track) => [track.isrc, track]));
+    const tracks = await this.documents.findMany([...isrcs]);
     return readings.map(({ input, reading }) => {
       if ('fault' in reading) return { input, status: 'invalid', isrc: null, track: null };
       const track = tracks.get(reading.isrc);
@@ -95,8 +102,8 @@ export class TracksService {
     });
   }
 
-  listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<StoredTrack>> {
-    return this.search.listTracks(filter, page);
+  listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
+    return this.listing((search) => search.listTracks(filter, page));
   }
 
   /** @throws TrackNotFoundError */
@@ -107,32 +114,101 @@ export class TracksService {
   }
 
   listArtists(name: NameQuery | null, page: PageRequest): Promise<Page<StoredArtist>> {
-    return this.search.listArtists(name, page);
+    return this.listing((search) => search.listArtists(name, page));
   }
 
   /** @throws ArtistNotFoundError */
   async getArtist(id: string): Promise<StoredArtist> {
-    const artist = await this.search.findArtist(id);
+    const artist = await this.listing((search) => search.findArtist(id));
     if (artist === null) throw new ArtistNotFoundError();
     return artist;
   }
 
   /** @throws ArtistNotFoundError */
-  async listArtistTracks(id: string, page: PageRequest): Promise<Page<StoredTrack>> {
+  async listArtistTracks(id: string, page: PageRequest): Promise<Page<TrackDocument>> {
     await this.getArtist(id);
-    return this.search.listArtistTracks(id, page);
+    return this.listing((search) => search.listArtistTracks(id, page));
+  }
+
+  /** Which of `isrcs` are stored. */
+  findStored(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    return this.tracks.findStored(isrcs);
+  }
+
+  /** Which of `isrcs` the source lately did not know: it is not asked for them again so soon. */
+  findRecentMisses(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    return this.tracks.findRecentMisses(isrcs, new Date());
+  }
+
+  /** Remembers for a while that the source does not know these ISRCs. */
+  async rememberMisses(isrcs: readonly Isrc[]): Promise<void> {
+    const now = new Date();
+    await this.tracks.rememberMisses(isrcs, now, new Date(now.getTime() + MISS_LIFETIME_MS));
+  }
+
+  /**
+   * What the source has under an ISRC, null where it has nothing; not stored, and no miss remembered. All who ask for it
+   * meanwhile, whatever their lane, share one call.
+   * @param ask.signal aborted when the caller goes: what nobody else waits for is then cancelled
+   * @throws what `RecordingSource.findByIsrc` throws
+   */
+  async fetchRecording(isrc: Isrc, { lane, signal }: FindAsk): Promise<Recording | null> {
+    const join = async (flown: FindAsk['lane']) =>
+      this.fetches.join(
+        `${flown} ${isrc}`,
+        (whenNobodyWaits) => this.source.findByIsrc(isrc, { lane: flown, signal: whenNobodyWaits }),
+        signal,
+      );
+    if (lane === 'bulk') {
+      return (await join(this.fetches.has(`interactive ${isrc}`) ? 'interactive' : 'bulk')).result;
+    }
+    if (this.fetches.has(`bulk ${isrc}`)) {
+      try {
+        return (await join('bulk')).result;
+      } catch (error) {
+        // Work in the background may have had no leave where somebody who waits has.
+        if (!(error instanceof SourceUnavailableError)) throw error;
+      }
+    }
+    return (await join('interactive')).result;
+  }
+
+  /**
+   * Stores recordings in place of what was stored, in few transactions; with the same end as one by one in this order.
+   * `within` runs last in each of them with what became of its recordings, and what it throws undoes them.
+   */
+  async storeRecordings(
+    recordings: readonly Recording[],
+    options: SaveOptions,
+  ): Promise<Map<Isrc, SaveOutcome>> {
+    try {
+      return await this.tracks.saveRecordings(recordings, options);
+    } finally {
+      this.documents.mendSoon();
+    }
+  }
+
+  /** Reads lists where reads go. */
+  private listing<T>(list: (search: CatalogueSearchRepository) => Promise<T>): Promise<T> {
+    return this.reads.read(({ dataSource }) => list(new CatalogueSearchRepository(dataSource)));
+  }
+
+  /** A track that was stored a moment ago, unless another caller removed it. */
+  private async getWritten(isrc: Isrc): Promise<TrackDocument> {
+    const track = await this.tracks.findDocument(isrc);
+    if (track === null) throw new TrackNotFoundError(isrc);
+    return track;
   }
 
   private async fetchAndStore(
     isrc: Isrc,
     { onlyIfStored, signal }: { onlyIfStored: boolean; signal: AbortSignal },
-  ): Promise<'created' | 'replaced' | 'gone'> {
-    const recording = await this.source.findByIsrc(isrc, { lane: 'interactive', signal });
+  ): Promise<SaveOutcome> {
+    const recording = await this.fetchRecording(isrc, { lane: 'interactive', signal });
     if (recording === null) {
-      const now = new Date();
-      await this.tracks.rememberMiss(isrc, now, new Date(now.getTime() + MISS_LIFETIME_MS));
+      await this.rememberMisses([isrc]);
       throw new RecordingNotFoundError(isrc);
     }
-    return this.tracks.saveRecording(recording, { onlyIfStored });
+    return (await this.storeRecordings([recording], { onlyIfStored })).get(isrc) ?? 'gone';
   }
 }

@@ -69,7 +69,7 @@ describe('POST /v1/tracks', () => {
   it('asks nothing where another call stored the track between look and fetch', async () => {
     const isrc = release();
     jest
-      .spyOn(service.app.get(TracksRepository), 'findTrack')
+      .spyOn(service.app.get(TracksRepository), 'findDocument')
       .mockImplementationOnce(() => add(isrc).then(() => null));
     expect((await add(isrc)).status).toBe(200);
     expect(searchesOf(isrc)).toBe(1);

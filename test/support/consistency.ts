@@ -6,6 +6,9 @@ import { ArtistGram, TrackGram } from '../../src/tracks/entities/name-gram.entit
 import { RecordingMiss } from '../../src/tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../../src/tracks/entities/track-artist.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
+import { loadTracks } from '../../src/tracks/stored-track.query';
+import { toDocument } from '../../src/tracks/track-document';
+import { OwnerChange } from '../../src/tracks/entities/owner-change.entity';
 import { gramsOf, normaliseName } from '../../src/tracks/name-search';
 
 /**
@@ -83,6 +86,27 @@ async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
     check(trackIds.has(isrc), `something of the missing track ${isrc} is left`);
   for (const id of gramsByArtist.keys())
     check(artistIds.has(id), `grams of the missing artist ${id} are left`);
+  const changes = await manager.find(OwnerChange);
+  const behind = {
+    album: new Set(changes.filter(({ kind }) => kind === 'album').map(({ ownerId }) => ownerId)),
+    artist: new Set(changes.filter(({ kind }) => kind === 'artist').map(({ ownerId }) => ownerId)),
+  };
+  const documents = new Map(
+    (
+      await manager
+        .createQueryBuilder(Track, 'track')
+        .select(['track.isrc', 'track.document', 'track.documentTag'])
+        .getMany()
+    ).map(({ isrc, document, documentTag }) => [isrc, { body: document, tag: documentTag }]),
+  );
+  for (const track of await loadTracks(manager, [...trackIds])) {
+    const isMarked =
+      behind.album.has(track.albumId) || track.credits.some(({ artistId }) => behind.artist.has(artistId));
+    const { body, tag } = documents.get(track.isrc) ?? { body: null, tag: null };
+    if (isMarked || body === null) continue;
+    const due = toDocument(track);
+    check(body === due.body && tag === due.tag, `the document of ${track.isrc} does not show the track`);
+  }
   for (const { isrc } of misses) check(!trackIds.has(isrc), `the stored track ${isrc} is noted as a miss`);
   return faults;
 }

@@ -2,19 +2,17 @@ import { z } from 'zod';
 import type { Page } from '../../common/page';
 import type { StoredArtist } from '../catalogue-search.repository';
 import type { Candidate } from '../entities/candidate.entity';
-import type { StoredTrack } from '../stored-track.query';
+import type { TrackDocument } from '../track-document';
 import type { LookupResult } from '../tracks.service';
-import { albumView, toAlbumView, toTrackView, trackView, type TrackView } from './track.view';
+import { albumView, toAlbumView, trackView } from './track.view';
 
 const nextCursor = z.string().nullable().describe('Where the next page begins; null at the end.');
 
 export const trackPageView = z.object({ items: z.array(trackView), nextCursor }).meta({ id: 'TrackPage' });
 
-export function toTrackPageView({ items, nextCursor }: Page<StoredTrack>): {
-  items: TrackView[];
-  nextCursor: string | null;
-} {
-  return { items: items.map(toTrackView), nextCursor };
+/** A page of documents as JSON: what is kept ready is put together, not read again. */
+export function toTrackPageJson({ items, nextCursor }: Page<TrackDocument>): string {
+  return `{"items":[${items.map(({ body }) => body).join(',')}],"nextCursor":${JSON.stringify(nextCursor)}}`;
 }
 
 export const artistView = z
@@ -93,13 +91,11 @@ export const lookupView = z
   })
   .meta({ id: 'LookupResult' });
 
-export function toLookupView(results: readonly LookupResult[]): z.infer<typeof lookupView> {
-  return {
-    results: results.map(({ input, isrc, status, track }) => ({
-      input,
-      isrc,
-      status,
-      track: track === null ? null : toTrackView(track),
-    })),
-  };
+/** The results of a lookup as JSON, put together from documents. */
+export function toLookupJson(results: readonly LookupResult[]): string {
+  const entries = results.map(
+    ({ input, isrc, status, track }) =>
+      `{"input":${JSON.stringify(input)},"isrc":${JSON.stringify(isrc)},"status":"${status}","track":${track?.body ?? 'null'}}`,
+  );
+  return `{"results":[${entries.join(',')}]}`;
 }

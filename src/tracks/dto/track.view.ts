@@ -1,6 +1,11 @@
 import { z } from 'zod';
-import { ALBUM_TYPES, RELEASE_DATE_PRECISIONS, type RecordingAlbum } from '../../recording/recording';
-import type { StoredTrack } from '../stored-track.query';
+import {
+  ALBUM_TYPES,
+  RELEASE_DATE_PRECISIONS,
+  type RecordingAlbum,
+  type RecordingArtist,
+} from '../../recording/recording';
+import type { Track } from '../entities/track.entity';
 import { SAMPLE_TRACK } from './track.example';
 
 const image = z
@@ -73,16 +78,24 @@ export const trackView = z
 
 export type TrackView = z.infer<typeof trackView>;
 
-/** The view of a stored track. */
-export function toTrackView(track: StoredTrack): TrackView {
+/** A track with what it is shown with: as stored, or as about to be. */
+export type ShownTrack = Omit<Track, 'document' | 'documentTag'> & {
+  readonly album: RecordingAlbum;
+  /** In the source's order. */
+  readonly credits: readonly { readonly artist: RecordingArtist }[];
+};
+
+/** The view of a track. */
+export function toTrackView(track: ShownTrack): TrackView {
   const { album } = track;
+  const images = album.images.map(({ url, width, height }) => ({ url, width, height }));
   return {
     isrc: track.isrc,
     title: track.title,
     artists: track.credits.map(({ artist: { id, name, url } }) => ({ id, name, url })),
     album: toAlbumView(album),
-    coverImage: coverOf(album.images),
-    images: album.images.map(({ url, width, height }) => ({ url, width, height })),
+    coverImage: coverOf(images),
+    images,
     durationMs: track.durationMs,
     explicit: track.explicit,
     popularity: track.popularity,

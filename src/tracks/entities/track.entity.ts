@@ -80,4 +80,15 @@ export class Track {
 
   @MomentColumn('updated_at_ms')
   updatedAt!: Date;
+
+  /**
+   * The track's view as JSON, ready to send; null where it was never made, or does not fit. Never right by itself: an album or
+   * artist may have changed since (`owner_change`).
+   */
+  @TextColumn('document', { nullable: true, select: false })
+  document!: string | null;
+
+  /** Names the bytes of `document`, for ETags; `TOO_LONG` where the view does not fit. */
+  @CodeColumn('document_tag', 27, { nullable: true, select: false })
+  documentTag!: string | null;
 }
