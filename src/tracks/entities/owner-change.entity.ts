@@ -3,7 +3,7 @@ import { CodeColumn, MomentColumn } from '../../common/columns';
 
 /**
  * An album or artist whose shown data changed, until the stored documents of all its tracks show it: what still names it is
- * not read from documents meanwhile (docs/decisions/0008).
+ * not read from documents meanwhile (docs/decisions/0010).
  */
 @Entity('owner_change')
 export class OwnerChange {
