@@ -4,6 +4,7 @@ import { DataSource, LessThan } from 'typeorm';
 import { inTransaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
+import type { KnownRecording } from '../recording/recording-source';
 import { Album } from './entities/album.entity';
 import { Artist } from './entities/artist.entity';
 import { Candidate } from './entities/candidate.entity';
@@ -11,6 +12,7 @@ import { TrackGram } from './entities/name-gram.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
+import { loadKnownRecordings } from './known-recordings.query';
 import { gramsOf, normaliseName } from './name-search';
 import { loadTracks, type StoredTrack } from './stored-track.query';
 import { insertRows, lockRows, removeOrphans, saveOwners } from './track-owners.query';
@@ -31,6 +33,11 @@ export class TracksRepository {
   /** The stored ones among `isrcs`, in no order. */
   findTracks(isrcs: readonly Isrc[]): Promise<StoredTrack[]> {
     return loadTracks(this.dataSource.manager, isrcs);
+  }
+
+  /** The stored ones among `isrcs`, as `RecordingSource.refetch` takes them. */
+  listKnown(isrcs: readonly Isrc[]): Promise<KnownRecording[]> {
+    return loadKnownRecordings(this.dataSource.manager, isrcs);
   }
 
   /** The source's tracks under a stored ISRC, best first; empty where none is stored. */

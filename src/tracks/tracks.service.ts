@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Flights } from '../common/flights';
 import type { Page } from '../common/page';
 import { type Isrc, parseIsrc } from '../recording/isrc';
 import { RecordingSource } from '../recording/recording-source';
@@ -9,10 +10,10 @@ import {
   type TrackFilter,
 } from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
-import { Flights } from './flights';
 import type { NameQuery } from './name-search';
 import type { StoredTrack } from './stored-track.query';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
+import { type RefreshOutcome, TrackRefresher } from './track-refresher';
 import { TracksRepository } from './tracks.repository';
 
 /** Spotify's index has been empty for a day and come back: a miss is remembered, but not for ever. */
@@ -27,13 +28,14 @@ export type LookupResult =
 /** The rules of tracks: what is asked of the source, when, and what is kept. */
 @Injectable()
 export class TracksService {
-  /** Asked of the source right now; callers who want the same wait for the same answer. */
-  private readonly flights = new Flights();
+  /** Fetched and stored right now; true where the track is new. */
+  private readonly landings = new Flights<boolean>();
 
   constructor(
     private readonly tracks: TracksRepository,
     private readonly search: CatalogueSearchRepository,
     private readonly source: RecordingSource,
+    private readonly refresher: TrackRefresher,
   ) {}
 
   /**
@@ -50,8 +52,8 @@ export class TracksService {
       if (await this.tracks.hasRecentMiss(isrc, new Date())) throw new RecordingNotFoundError(isrc);
       return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
     };
-    const isNew = await this.flights.join(`add ${isrc}`, land, caller);
-    return { track: await this.getTrack(isrc), isNew };
+    const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
+    return { track: await this.getTrack(isrc), isNew: isNew && isStarter };
   }
 
   /** @throws TrackNotFoundError */
@@ -69,11 +71,30 @@ export class TracksService {
   async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<StoredTrack> {
     await this.getTrack(isrc);
     const land = async (signal: AbortSignal) => {
-      await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
-      return true;
+      const outcome = await this.refresher.refresh(isrc, signal);
+      if (outcome instanceof Error) throw outcome;
+      if (outcome === 'not-found') {
+        await this.rememberMiss(isrc);
+        throw new RecordingNotFoundError(isrc);
+      }
+      return false;
     };
-    await this.flights.join(`refresh ${isrc}`, land, caller);
+    await this.landings.join(`refresh ${isrc}`, land, caller);
     return this.getTrack(isrc);
+  }
+
+  /**
+   * Fetches stored tracks anew for work in the background, many by one call where the source can do that. Never throws for
+   * what one of them meets: that is its outcome.
+   * @param signal ends it early; those that are left then have its reason for an outcome
+   */
+  async refreshTracks(
+    isrcs: readonly Isrc[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<Isrc, RefreshOutcome>> {
+    const outcomes = await this.refresher.refreshAll(isrcs, { lane: 'bulk', signal });
+    for (const [isrc, outcome] of outcomes) if (outcome === 'not-found') await this.rememberMiss(isrc);
+    return outcomes;
   }
 
   /** @throws TrackNotFoundError */
@@ -129,10 +150,14 @@ export class TracksService {
   ): Promise<'created' | 'replaced' | 'gone'> {
     const recording = await this.source.findByIsrc(isrc, { lane: 'interactive', signal });
     if (recording === null) {
-      const now = new Date();
-      await this.tracks.rememberMiss(isrc, now, new Date(now.getTime() + MISS_LIFETIME_MS));
+      await this.rememberMiss(isrc);
       throw new RecordingNotFoundError(isrc);
     }
     return this.tracks.saveRecording(recording, { onlyIfStored });
+  }
+
+  private async rememberMiss(isrc: Isrc): Promise<void> {
+    const now = new Date();
+    await this.tracks.rememberMiss(isrc, now, new Date(now.getTime() + MISS_LIFETIME_MS));
   }
 }

@@ -223,6 +223,7 @@ export class FakeServer implements SpotifyFake {
     }
     const reply =
       fault === null ? answer() : withEdgeHeaders(replyOf(fault, this.now(), this.accountsUrl), 0);
+    if (reply.status === 304) this.book.stats.notModified++;
     if (reply.status === 429) {
       this.book.stats.rejected429++;
       if (fault !== null) this.noteAnnouncedBan(reply, endpoint);

@@ -20,16 +20,20 @@ const GONE = new Error('gone');
 
 describe('Flights', () => {
   it('does the work once for all who want it, and tells one of them', async () => {
-    const flights = new Flights();
+    const flights = new Flights<boolean>();
     const { work, signals, end } = slowWork();
     const all = Promise.all([1, 2, 3].map(() => flights.join('a', work)));
     end(true);
-    expect(await all).toEqual([true, false, false]);
+    expect(await all).toEqual([
+      { result: true, isStarter: true },
+      { result: true, isStarter: false },
+      { result: true, isStarter: false },
+    ]);
     expect(signals).toHaveLength(1);
   });
 
   it('does it anew for those who come later, and for another key', async () => {
-    const flights = new Flights();
+    const flights = new Flights<boolean>();
     const work = jest.fn(() => Promise.resolve(true));
     await flights.join('a', work);
     await Promise.all([flights.join('a', work), flights.join('b', work)]);
@@ -37,14 +41,14 @@ describe('Flights', () => {
   });
 
   it('fails for all who wait', async () => {
-    const flights = new Flights();
+    const flights = new Flights<boolean>();
     const failing = () => Promise.reject(new Error('no'));
     const all = await Promise.allSettled([flights.join('a', failing), flights.join('a', failing)]);
     expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
   it('goes on while somebody waits, whoever started it', async () => {
-    const flights = new Flights();
+    const flights = new Flights<boolean>();
     const { work, signals, end } = slowWork();
     const starter = new AbortController();
     const started = flights.join('a', work, starter.signal);
@@ -53,11 +57,11 @@ describe('Flights', () => {
     await expect(started).rejects.toBe(GONE);
     expect(signals[0]?.aborted).toBe(false);
     end(true);
-    await expect(joined).resolves.toBe(false);
+    await expect(joined).resolves.toEqual({ result: true, isStarter: false });
   });
 
   it('is cancelled when the last has gone, and not joined any more', async () => {
-    const flights = new Flights();
+    const flights = new Flights<boolean>();
     const { work, signals, end } = slowWork();
     const callers = [new AbortController(), new AbortController()];
     const waits = Promise.allSettled(callers.map(({ signal }) => flights.join('a', work, signal)));
@@ -67,13 +71,13 @@ describe('Flights', () => {
 
     const next = flights.join('a', work);
     end(true);
-    await expect(next).resolves.toBe(true);
+    await expect(next).resolves.toEqual({ result: true, isStarter: true });
     expect(signals).toHaveLength(2);
   });
 
   it('is not even begun for somebody who has gone', async () => {
     const work = jest.fn(() => Promise.resolve(true));
-    await expect(new Flights().join('a', work, AbortSignal.abort(GONE))).rejects.toBe(GONE);
+    await expect(new Flights<boolean>().join('a', work, AbortSignal.abort(GONE))).rejects.toBe(GONE);
     expect(work).not.toHaveBeenCalled();
   });
 });

@@ -1,29 +1,29 @@
-interface Flight {
-  readonly landing: Promise<boolean>;
+interface Flight<T> {
+  readonly landing: Promise<T>;
   readonly cancel: AbortController;
   waiting: number;
 }
 
 /** Work that several callers want at once: done once for all of them, and cancelled when the last has gone. */
-export class Flights {
-  private readonly flights = new Map<string, Flight>();
+export class Flights<T> {
+  private readonly flights = new Map<string, Flight<T>>();
 
   /**
-   * Runs `work` once for all who ask by the same key meanwhile. True for the caller who started it, if `work` says so.
+   * Runs `work` once for all who ask by the same key meanwhile; `isStarter` for the caller who caused that.
    * @throws what `work` throws; the reason of `caller` as soon as that one is aborted
    */
   async join(
     key: string,
-    work: (signal: AbortSignal) => Promise<boolean>,
+    work: (signal: AbortSignal) => Promise<T>,
     caller?: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<{ result: T; isStarter: boolean }> {
     caller?.throwIfAborted();
     const running = this.flights.get(key);
     const flight = running ?? this.depart(key, work);
     flight.waiting += 1;
     try {
-      const isNew = await orGone(flight.landing, caller);
-      return isNew && running === undefined;
+      const result = await orGone(flight.landing, caller);
+      return { result, isStarter: running === undefined };
     } finally {
       flight.waiting -= 1;
       if (flight.waiting === 0) {
@@ -34,19 +34,24 @@ export class Flights {
     }
   }
 
-  private depart(key: string, work: (signal: AbortSignal) => Promise<boolean>): Flight {
+  /** Whether there is work to join under this key. */
+  has(key: string): boolean {
+    return this.flights.has(key);
+  }
+
+  private depart(key: string, work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const cancel = new AbortController();
     const flight = { landing: work(cancel.signal), cancel, waiting: 0 };
     this.flights.set(key, flight);
     return flight;
   }
 
-  private forget(key: string, flight: Flight): void {
+  private forget(key: string, flight: Flight<T>): void {
     if (this.flights.get(key) === flight) this.flights.delete(key);
   }
 }
 
-function orGone(landing: Promise<boolean>, caller: AbortSignal | undefined): Promise<boolean> {
+function orGone<T>(landing: Promise<T>, caller: AbortSignal | undefined): Promise<T> {
   if (caller === undefined) return landing;
   return new Promise((resolve, reject) => {
     const leave = () => {
