@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   const end = new AbortController();
   setMaxListeners(0, end.signal);
   const startMs = performance.now();
-  const running = runs.map(({ client }, at) => client(addresses[at] as UpstreamAddress, end.signal));
+  const running = addresses.flatMap((address, at) => runs[at]?.client(address, end.signal) ?? []);
   const counts: (readonly UpstreamCount[])[] = [];
   for (let window = 1; window <= windows; window += 1) {
     await sleep(Math.max(0, startMs + window * WINDOW_MS - performance.now()));
@@ -74,30 +74,17 @@ async function main(): Promise<void> {
   await Promise.all(running);
   upstream.disconnect();
 
-  const markdown = toMarkdown(
-    runs.flatMap((run, at) =>
-      run.isCounted
-        ? [
-            resultOf(
-              run,
-              counts.map((each) => each[at] as UpstreamCount),
-            ),
-          ]
-        : [],
-    ),
-    waits,
-    durationMs / 60_000,
-  );
   const counted = runs.flatMap((run, at) =>
     run.isCounted
       ? [
           resultOf(
             run,
-            counts.map((each) => each[at] as UpstreamCount),
+            counts.flatMap((each) => each[at] ?? []),
           ),
         ]
       : [],
   );
+  const markdown = toMarkdown(counted, waits, durationMs / 60_000);
   await mkdir(results, { recursive: true });
   const name = isQuick ? 'quick' : 'full';
   await writeFile(join(results, `${name}.md`), markdown);
@@ -107,13 +94,13 @@ async function main(): Promise<void> {
 
 function resultOf({ limit, isStrict, name }: Run, counts: readonly UpstreamCount[]): UpstreamResult {
   const at = (window: number) => counts[window - 1] ?? { calls: 0, refused: 0 };
-  const let_ = (window: number) => at(window).calls - at(window).refused;
+  const letThrough = (window: number) => at(window).calls - at(window).refused;
   const calls = at(windows).calls - at(1).calls;
   return {
     world: `${limit} in 30 s, ${isStrict ? 'strict' : 'polite'}`,
     client: name,
-    used: let_(windows) / (limit * windows),
-    usedLater: (let_(windows) - let_(2)) / (limit * (windows - 2)),
+    used: letThrough(windows) / (limit * windows),
+    usedLater: (letThrough(windows) - letThrough(2)) / (limit * (windows - 2)),
     refused: at(windows).refused,
     refusedPerThousand: (1000 * (at(windows).refused - at(1).refused)) / Math.max(1, calls),
   };

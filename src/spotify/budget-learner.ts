@@ -20,7 +20,7 @@ export interface LearnerState {
   readonly extraAtMs: number;
   /** The limit from which this attempt rises. Well above it, it goes on without waiting for each call. */
   readonly riseFrom: number;
-  /** What the last failed attempt to rise cost: its Retry-After. */
+  /** What a failed attempt to rise costs, as the last refusals told: 0 where they told when the window has room. */
   readonly riseCostMs: number;
   /** Attempts to rise that failed since the limit last changed: the more, the longer until the next. */
   readonly failedRises: number;
@@ -111,13 +111,14 @@ export function learnFromRefusal(learner: LearnerState, refusal: Refusal): Learn
     riseFrom: 0,
     failedRises: 0,
   };
-  if (limit === null) return { ...next, limit: accepted, best: accepted, isCounted: true };
+  // A wait until the window has room costs nothing, for it is full; any other is time lost.
+  const toldMs = implied === null ? retryAfterMs : 0;
+  if (limit === null)
+    return { ...next, limit: accepted, best: accepted, isCounted: true, riseCostMs: toldMs };
   // The attempt to rise is to blame while upstream still counts a call that it sent beyond the limit.
   const estimate = Math.min(accepted, implied ?? accepted);
   if (learner.extra > 0 && sentAt - learner.extraAtMs < WINDOW_MS && estimate >= limit * 0.9) {
     // One long wait among short ones is likely a limit that fell just then: it counts in part.
-    // A wait until the window has room costs nothing: it is full.
-    const toldMs = implied === null ? retryAfterMs : 0;
     return {
       ...next,
       best: limit + Math.floor((best - limit) * 0.7),
@@ -126,10 +127,15 @@ export function learnFromRefusal(learner: LearnerState, refusal: Refusal): Learn
     };
   }
   // The limit fell. Calls that crossed on the way make the count differ by one or so.
-  if (estimate < limit * 0.97 - 1)
-    return { ...next, limit: Math.max(estimate, Math.floor(limit / 3), 1), isCounted: implied === null };
-  if (implied !== null)
-    return { ...next, limit: Math.max(1, Math.min(estimate, limit - Math.ceil(limit / 100))) };
+  const costMs = implied === null ? riseCostMs : 0;
+  if (estimate < limit * 0.97 - 1) {
+    const counted = Math.max(estimate, Math.floor(limit / 3), 1);
+    return { ...next, limit: counted, isCounted: implied === null, riseCostMs: costMs };
+  }
+  if (implied !== null) {
+    const lower = Math.min(estimate, limit - Math.ceil(limit / 100));
+    return { ...next, limit: Math.max(1, lower), riseCostMs: costMs };
+  }
   const isSecond = learner.isDoubtful && now - refusedAtMs - retryAfterMs < SOON_MS;
   const lower = isSecond ? Math.floor(limit / 2) : limit - Math.ceil(limit / 100);
   return { ...next, limit: Math.max(1, lower), isDoubtful: true };

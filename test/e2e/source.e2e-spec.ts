@@ -229,6 +229,7 @@ describe('failures of Spotify', () => {
         fault: { message: expect.stringContaining('Premium') },
       });
     } finally {
+      spotify.setPremium(true);
       await other.stop();
     }
   });
