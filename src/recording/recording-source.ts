@@ -10,6 +10,17 @@ export interface FindAsk {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A recording that is kept, by the ids of its tracks. */
+export interface KnownRecording {
+  readonly isrc: Isrc;
+  readonly candidateIds: readonly string[];
+  /** The market in which it was found; null: without one. */
+  readonly market: string | null;
+}
+
+/** The recording as it is now, or why it could not be fetched. */
+export type Refetched = Recording | AppError;
+
 /** What a source says of itself, for whoever runs the service: plain data, ready for JSON. */
 export interface SourceReport {
   /** `degraded` where it cannot be asked now, or is about to be refused. */
@@ -28,6 +39,13 @@ export abstract class RecordingSource {
    * @throws SourceError where its answer cannot be used, or it refuses our credentials
    */
   abstract findByIsrc(isrc: Isrc, ask: FindAsk): Promise<Recording | null>;
+
+  /**
+   * What the source says now of recordings that are kept, as far as it can tell of many at once for fewer calls than one by
+   * one: each chosen anew among its known tracks. Ask `findByIsrc` for those that the answer leaves out: their tracks are
+   * gone, or carry another code, or many cannot be asked for at once. Never throws for what one of them meets.
+   */
+  abstract refetch(known: readonly KnownRecording[], ask: FindAsk): Promise<ReadonlyMap<Isrc, Refetched>>;
 
   /** How the source is doing, told without asking it. */
   abstract report(): Promise<SourceReport>;

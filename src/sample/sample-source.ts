@@ -12,7 +12,12 @@ import {
   type ReleaseDatePrecision,
   type SourceTrack,
 } from '../recording/recording';
-import { RecordingSource, type SourceReport } from '../recording/recording-source';
+import {
+  type KnownRecording,
+  RecordingSource,
+  type Refetched,
+  type SourceReport,
+} from '../recording/recording-source';
 
 /** `.example` is reserved (RFC 2606): nobody is called when somebody follows a sample's link. */
 const SITE = 'https://sample.deadwax.example';
@@ -69,16 +74,30 @@ export class SampleSource extends RecordingSource {
   private tracksByIsrc: ReadonlyMap<Isrc, readonly SourceTrack[]> | undefined;
 
   override findByIsrc(isrc: Isrc): Promise<Recording | null> {
-    // Read at the first call: whoever runs on Spotify never pays for it.
-    this.tracksByIsrc ??= indexByIsrc(readCatalogue());
-    const tracks = this.tracksByIsrc.get(isrc) ?? [];
-    return Promise.resolve(
-      chooseTrack(isrc, tracks, { source: this.name, fetchedAt: new Date(), market: null }),
-    );
+    return Promise.resolve(this.choose(isrc, this.tracksOf(isrc), null));
+  }
+
+  override refetch(known: readonly KnownRecording[]): Promise<ReadonlyMap<Isrc, Refetched>> {
+    const found = known.flatMap(({ isrc, candidateIds, market }) => {
+      const tracks = this.tracksOf(isrc).filter(({ id }) => candidateIds.includes(id));
+      const recording = this.choose(isrc, tracks, market);
+      return recording === null ? [] : [[isrc, recording] as const];
+    });
+    return Promise.resolve(new Map(found));
   }
 
   override report(): Promise<SourceReport> {
     return Promise.resolve({ state: 'ok' });
+  }
+
+  private tracksOf(isrc: Isrc): readonly SourceTrack[] {
+    // Read at the first call: whoever runs on Spotify never pays for it.
+    this.tracksByIsrc ??= indexByIsrc(readCatalogue());
+    return this.tracksByIsrc.get(isrc) ?? [];
+  }
+
+  private choose(isrc: Isrc, tracks: readonly SourceTrack[], market: string | null): Recording | null {
+    return chooseTrack(isrc, tracks, { source: this.name, fetchedAt: new Date(), market });
   }
 }
 

@@ -2,8 +2,14 @@ import { WINDOW_MS } from './budget-learner';
 import type { BudgetState, Lane } from './budget-state';
 import { countHeld, whenLeft } from './budget-window';
 
-/** Bulk work never holds more of the window than this, so that 30 % are there for callers who wait. */
+/** While callers who wait come now and then, bulk work holds no more of the window: 30 % are there for them at once. */
 const BULK_SHARE = 0.7;
+
+/** When none has come for so long, bulk work may hold nearly all of the window: nothing of it is wasted overnight. */
+const QUIET_MS = 2 * WINDOW_MS;
+
+/** What is kept even then, for the first who comes. Of a small window that is nothing: a place is free within moments. */
+const QUIET_RESERVE = 0.01;
 
 /** What stays to bulk work when the callers who wait could use everything. */
 const BULK_FLOOR = 0.1;
@@ -39,7 +45,7 @@ export function whenLaneHasPlace(state: BudgetState, lane: Lane, cap: number): n
     return over < 0 ? null : whenLeft(state, over + 1);
   }
   const overAll = total - cap;
-  const overLane = held.bulk - (isOtherWaiting && cap > 1 ? floor : bulkCap(cap));
+  const overLane = held.bulk - (isOtherWaiting && cap > 1 ? floor : bulkCap(state, cap));
   if (overAll < 0 && overLane < 0) return null;
   return Math.max(
     overAll < 0 ? 0 : whenLeft(state, overAll + 1),
@@ -49,7 +55,7 @@ export function whenLaneHasPlace(state: BudgetState, lane: Lane, cap: number): n
 
 /** When the pace lets the lane's next call go; null: now. */
 export function whenPaced(state: BudgetState, lane: Lane, cap: number): number | null {
-  const intervalMs = paceIntervalMs(lane, cap);
+  const intervalMs = paceIntervalMs(state, lane, cap);
   const slackMs = paceSlackMs(state, lane, intervalMs);
   // The pace may have been slower when the last call was booked.
   const paceAtMs = Math.min(state.lanes[lane].paceAtMs, state.clockMs + slackMs + intervalMs);
@@ -58,10 +64,10 @@ export function whenPaced(state: BudgetState, lane: Lane, cap: number): number |
 
 /** The state after the lane used its pace once. */
 export function takePace(state: BudgetState, lane: Lane, cap: number): BudgetState {
-  const intervalMs = paceIntervalMs(lane, cap);
+  const intervalMs = paceIntervalMs(state, lane, cap);
   const latest = state.clockMs + paceSlackMs(state, lane, intervalMs);
   const paceAtMs = Math.max(Math.min(state.lanes[lane].paceAtMs, latest), state.clockMs) + intervalMs;
-  return withLane(state, lane, { ...state.lanes[lane], paceAtMs });
+  return withLane(state, lane, { ...state.lanes[lane], paceAtMs, askedAtMs: state.clockMs });
 }
 
 /** The state that knows of somebody waiting in the lane; the same one where it knew. */
@@ -70,19 +76,20 @@ export function noteWaiting(state: BudgetState, lane: Lane, untilMs: number): Bu
   const known = state.lanes[lane];
   // Half the grace at a time, so that not every look at a full window is a write.
   if (known.waitingUntilMs >= waitingUntilMs - WAIT_GRACE_MS[lane] / 2) return state;
-  return withLane(state, lane, { ...known, waitingUntilMs });
+  return withLane(state, lane, { ...known, waitingUntilMs, askedAtMs: state.clockMs });
 }
 
 function withLane(state: BudgetState, lane: Lane, laneState: BudgetState['lanes'][Lane]): BudgetState {
   return { ...state, lanes: { ...state.lanes, [lane]: laneState } };
 }
 
-function bulkCap(cap: number): number {
-  return Math.max(1, Math.floor(cap * BULK_SHARE));
+function bulkCap({ lanes, clockMs }: BudgetState, cap: number): number {
+  const isQuiet = clockMs - lanes.interactive.askedAtMs >= QUIET_MS;
+  return Math.max(1, isQuiet ? cap - Math.floor(cap * QUIET_RESERVE) : Math.floor(cap * BULK_SHARE));
 }
 
-function paceIntervalMs(lane: Lane, cap: number): number {
-  return cap === Infinity ? 0 : (WINDOW_MS / (lane === 'bulk' ? bulkCap(cap) : cap)) * PACE;
+function paceIntervalMs(state: BudgetState, lane: Lane, cap: number): number {
+  return cap === Infinity ? 0 : (WINDOW_MS / (lane === 'bulk' ? bulkCap(state, cap) : cap)) * PACE;
 }
 
 function paceSlackMs({ learner }: BudgetState, lane: Lane, intervalMs: number): number {

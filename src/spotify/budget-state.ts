@@ -27,6 +27,8 @@ export interface DayBucket {
   readonly endsAtMs: number;
   readonly leavesAtMs: number;
   readonly count: number;
+  /** Those of `count` that bulk work made. */
+  readonly bulk: number;
 }
 
 /** Nothing is sent before `untilMs`; then one probe, and the rest when it is answered well. */
@@ -42,6 +44,8 @@ interface LaneState {
   readonly paceAtMs: number;
   /** Until then somebody of this lane is taken to wait for a place. */
   readonly waitingUntilMs: number;
+  /** When somebody of this lane last got leave, or was told to wait for a place. */
+  readonly askedAtMs: number;
 }
 
 /** All that the budget knows: plain data, the same for every process that shares it. */
@@ -58,7 +62,7 @@ export interface BudgetState {
 
 /** A budget that has seen no call. */
 export function emptyBudget(): BudgetState {
-  const lane = { paceAtMs: 0, waitingUntilMs: 0 };
+  const lane = { paceAtMs: 0, waitingUntilMs: 0, askedAtMs: 0 };
   return {
     clockMs: 0,
     log: [],
@@ -83,10 +87,17 @@ const STANDSTILL_MS = 5000;
  * a skipped cooldown is still a single probe.
  */
 export function atTime(state: BudgetState, now: number): BudgetState {
+  if (state.clockMs === 0) return begun(state, now);
   const backMs = state.clockMs - now;
   const moved = backMs > STANDSTILL_MS ? shift(state, -backMs) : state;
   const clockMs = Math.max(now, moved.clockMs);
   return { ...moved, clockMs, log: current(moved.log, clockMs), day: current(moved.day, clockMs) };
+}
+
+/** Nobody was seen yet: callers who wait may come at any moment, so their part is kept as if one had just been here. */
+function begun(state: BudgetState, now: number): BudgetState {
+  const { interactive, bulk } = state.lanes;
+  return { ...state, clockMs: now, lanes: { interactive: { ...interactive, askedAtMs: now }, bulk } };
 }
 
 /** Those that have not left; mostly that is all of them, and the list stays. */
@@ -100,18 +111,19 @@ function current<T extends { readonly leavesAtMs: number }>(
 
 function shift(state: BudgetState, byMs: number): BudgetState {
   const { log, day, lanes, cooldown } = state;
-  const moveLane = ({ paceAtMs, waitingUntilMs }: LaneState): LaneState => ({
+  const moveLane = ({ paceAtMs, waitingUntilMs, askedAtMs }: LaneState): LaneState => ({
     paceAtMs: paceAtMs + byMs,
     waitingUntilMs: waitingUntilMs + byMs,
+    askedAtMs: askedAtMs + byMs,
   });
   return {
     ...state,
     clockMs: state.clockMs + byMs,
     log: log.map((call) => ({ ...call, atMs: call.atMs + byMs, leavesAtMs: call.leavesAtMs + byMs })),
-    day: day.map(({ endsAtMs, leavesAtMs, count }) => ({
-      endsAtMs: endsAtMs + byMs,
-      leavesAtMs: leavesAtMs + byMs,
-      count,
+    day: day.map((bucket) => ({
+      ...bucket,
+      endsAtMs: bucket.endsAtMs + byMs,
+      leavesAtMs: bucket.leavesAtMs + byMs,
     })),
     lanes: { interactive: moveLane(lanes.interactive), bulk: moveLane(lanes.bulk) },
     cooldown: cooldown && {

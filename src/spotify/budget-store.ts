@@ -1,3 +1,4 @@
+import { emptyLearner } from './budget-learner';
 import { type BudgetState, emptyBudget, type LoggedCall } from './budget-state';
 
 const FORM = 1;
@@ -34,5 +35,16 @@ export function fromStored(stored: StoredBudget): BudgetState {
     const lane = fateAndLane % 2 === 1 ? 'bulk' : 'interactive';
     return { atMs, leavesAtMs: atMs + staysMs, lane, fate: FATES[fateAndLane >> 1] ?? 'failed' };
   });
-  return { ...rest, log };
+  // What an earlier version did not store yet begins as in an empty budget: cooldown and counts outlive an update.
+  const { lanes } = emptyBudget();
+  return {
+    ...rest,
+    log,
+    day: rest.day.map((bucket) => ({ ...bucket, bulk: (bucket as { bulk?: number }).bulk ?? 0 })),
+    lanes: {
+      interactive: { ...lanes.interactive, ...rest.lanes.interactive },
+      bulk: { ...lanes.bulk, ...rest.lanes.bulk },
+    },
+    learner: { ...emptyLearner(), ...rest.learner },
+  };
 }

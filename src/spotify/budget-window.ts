@@ -9,6 +9,9 @@ const BUCKET_MS = 300_000;
 /** Where no limit is known yet. Far above anything on record (spotify-api.md 4.1), and it bounds the stored log. */
 export const MOST_CALLS = 2000;
 
+/** `Retry-After` is in whole seconds, rounded up: the latest moment that rounds to it is taken. */
+const ROUNDING_MS = 1000;
+
 /** A call that is not answered yet is looked for again after this long. */
 const RECHECK_MS = 50;
 
@@ -19,7 +22,7 @@ export function book(state: BudgetState, lane: Lane, callTimeoutMs: number): Bud
   return {
     ...state,
     log: [...state.log, call],
-    day: bookDay(state.day, atMs, callTimeoutMs),
+    day: bookDay(state.day, { atMs, lane, callTimeoutMs }),
     lastLane: lane,
   };
 }
@@ -42,12 +45,34 @@ export function countHeld({ log }: BudgetState): Record<Lane, number> {
   return { bulk, interactive: log.length - bulk };
 }
 
-/** Calls of the last 30 s that were not refused, those in flight included. */
-export function countAccepted({ log, clockMs }: BudgetState): number {
-  return log.reduce(
-    (sum, { atMs, fate }) => sum + (atMs > clockMs - WINDOW_MS && fate !== 'refused' ? 1 : 0),
-    0,
-  );
+/** What a refused call tells of the upstream's window, at the time of its answer. */
+export interface RefusalCount {
+  /** Our calls that upstream counted when it refused, those in flight included. */
+  readonly accepted: number;
+  /**
+   * The limit for which `Retry-After` would be the time until a rolling window has room: as many of our calls still
+   * count then as leave room for one. Null where it is no time within the window.
+   */
+  readonly implied: number | null;
+}
+
+/** Counts by the middle between sending and answer, which is about when a call arrived. */
+export function countAtRefusal(state: BudgetState, sentAt: number, retryAfterMs: number): RefusalCount {
+  const { log, clockMs } = state;
+  const refusedAtMs = (Math.min(sentAt, clockMs) + clockMs) / 2;
+  const counted = log.filter(({ fate }) => fate !== 'refused');
+  const answered = counted.filter(({ fate }) => fate !== 'open');
+  const since = (calls: readonly LoggedCall[], ms: number) =>
+    calls.filter((call) => arrivalOf(call) > ms).length;
+  const hasRoomMs = refusedAtMs + retryAfterMs - ROUNDING_MS;
+  return {
+    accepted: since(counted, refusedAtMs - WINDOW_MS),
+    implied: retryAfterMs >= WINDOW_MS ? null : since(answered, hasRoomMs - WINDOW_MS) + 1,
+  };
+}
+
+function arrivalOf({ atMs, leavesAtMs, fate }: LoggedCall): number {
+  return fate === 'open' ? atMs : (atMs + leavesAtMs - WINDOW_MS) / 2;
 }
 
 /** Calls that upstream surely received and let through within one window: sent and answered in the last 30 s. */
@@ -65,24 +90,30 @@ export function whenLeft(state: BudgetState, places: number, lane?: Lane): numbe
   return Math.max(at ?? 0, state.clockMs + RECHECK_MS);
 }
 
-/** Calls of the rolling day: too many by at most a bucket, never too few. */
-export function countDay({ day }: BudgetState): number {
-  return day.reduce((sum, { count }) => sum + count, 0);
+/** Calls of the rolling day, of all or of bulk work alone: too many by at most a bucket, never too few. */
+export function countDay({ day }: BudgetState, of: 'count' | 'bulk' = 'count'): number {
+  return day.reduce((sum, bucket) => sum + bucket[of], 0);
 }
 
-/** When the calls of the rolling day will be fewer than `limit`. */
-export function whenDayHasRoom({ day, clockMs }: BudgetState, limit: number): number {
-  let left = day.reduce((sum, { count }) => sum + count, 0);
-  for (const { count, leavesAtMs } of day) {
-    left -= count;
-    if (left < limit) return leavesAtMs;
+/** When the calls of the rolling day, of all or of bulk work alone, will be fewer than `limit`. */
+export function whenDayHasRoom(state: BudgetState, limit: number, of: 'count' | 'bulk' = 'count'): number {
+  let left = countDay(state, of);
+  for (const bucket of state.day) {
+    if (left < limit) break;
+    left -= bucket[of];
+    if (left < limit) return bucket.leavesAtMs;
   }
-  return clockMs;
+  return state.clockMs;
 }
 
-function bookDay(day: readonly DayBucket[], atMs: number, callTimeoutMs: number): DayBucket[] {
+function bookDay(
+  day: readonly DayBucket[],
+  { atMs, lane, callTimeoutMs }: { atMs: number; lane: Lane; callTimeoutMs: number },
+): DayBucket[] {
+  const bulk = lane === 'bulk' ? 1 : 0;
   const last = day.at(-1);
-  if (last !== undefined && atMs < last.endsAtMs) return day.with(-1, { ...last, count: last.count + 1 });
+  if (last !== undefined && atMs < last.endsAtMs)
+    return day.with(-1, { ...last, count: last.count + 1, bulk: last.bulk + bulk });
   const endsAtMs = atMs + BUCKET_MS;
-  return [...day, { endsAtMs, leavesAtMs: endsAtMs + callTimeoutMs + DAY_MS, count: 1 }];
+  return [...day, { endsAtMs, leavesAtMs: endsAtMs + callTimeoutMs + DAY_MS, count: 1, bulk }];
 }

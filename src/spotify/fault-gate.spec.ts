@@ -12,7 +12,7 @@ describe('FaultGate', () => {
 
   it('lets one call a minute through while there is one', () => {
     const { gate, clock } = gateWithClock();
-    gate.met('api', 'lapsed');
+    gate.met('api', 'lapsed', clock.ms);
     for (let minute = 0; minute < 3; minute += 1) {
       expect(gate.admit()).toMatchObject({ message: 'lapsed' });
       clock.ms += 59_999;
@@ -24,17 +24,17 @@ describe('FaultGate', () => {
 
   it('tells a fault once, and since when it stands', () => {
     const { gate, clock } = gateWithClock();
-    expect(gate.met('api', 'lapsed')).toBe(true);
+    expect(gate.met('api', 'lapsed', clock.ms)).toBe(true);
     clock.ms += 5000;
-    expect(gate.met('api', 'lapsed')).toBe(false);
+    expect(gate.met('api', 'lapsed', clock.ms)).toBe(false);
     expect(gate.fault?.sinceMs).toBe(1_000_000);
-    expect(gate.met('accounts', 'wrong secret')).toBe(true);
+    expect(gate.met('accounts', 'wrong secret', clock.ms)).toBe(true);
     expect(gate.fault?.sinceMs).toBe(1_005_000);
   });
 
   it('ends by a good call to the host that it is about', () => {
-    const { gate } = gateWithClock();
-    gate.met('api', 'lapsed');
+    const { gate, clock } = gateWithClock();
+    gate.met('api', 'lapsed', clock.ms);
     expect(gate.passed('accounts')).toBeNull();
     expect(gate.passed('api')).toMatchObject({ message: 'lapsed' });
     expect(gate.fault).toBeNull();

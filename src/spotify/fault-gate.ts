@@ -13,6 +13,7 @@ export class FaultGate {
   private standing: StandingFault | null = null;
   private nextProbeMs = 0;
 
+  /** @param now a clock that cannot be set, in milliseconds */
   constructor(private readonly now: () => number) {}
 
   get fault(): StandingFault | null {
@@ -27,10 +28,10 @@ export class FaultGate {
     return null;
   }
 
-  /** A call to `host` met the fault. True where that is news. */
-  met(host: string, message: string): boolean {
+  /** A call to `host` met the fault at `atMs` by the wall clock. True where that is news. */
+  met(host: string, message: string, atMs: number): boolean {
     const isNews = this.standing?.message !== message;
-    this.standing = { host, message, sinceMs: isNews ? this.now() : (this.standing?.sinceMs ?? 0) };
+    this.standing = { host, message, sinceMs: isNews ? atMs : (this.standing?.sinceMs ?? atMs) };
     this.nextProbeMs = this.now() + PROBE_EVERY_MS;
     return isNews;
   }

@@ -102,7 +102,7 @@ describe('cooldowns', () => {
   it('teaches the window nothing when it is the quota', () => {
     expect(describeBudget(locked, NOW, limits)).toEqual({
       window: { used: 1, limit: 30, learned: null },
-      day: { used: 1, limit: null },
+      day: { used: 1, limit: null, bulkUsed: 0, bulkLimit: null },
       cooldown: { untilMs: NOW + HOUR_MS, reason: 'quota', isProbing: false },
     });
   });

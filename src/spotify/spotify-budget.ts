@@ -3,7 +3,7 @@ import { learnedCap, learnFromRefusal, learnFromSuccess, noteSent, WINDOW_MS } f
 import { atTime, type BudgetLimits, type BudgetState, type Lane } from './budget-state';
 import {
   book,
-  countAccepted,
+  countAtRefusal,
   countDay,
   countProven,
   MOST_CALLS,
@@ -16,6 +16,9 @@ const PROBE_RECHECK_MS = 100;
 
 /** A probe that brought no verdict is followed by another, not at once. */
 const PROBE_PAUSE_MS = 1000;
+
+/** Of a day's calls bulk work makes no more than this, so that an import leaves some to callers who wait. */
+const BULK_SHARE_OF_DAY = 0.8;
 
 /** A quota comes back within hours (retry-after.ts says why an hour). */
 const QUOTA_MS = 3_600_000;
@@ -50,7 +53,13 @@ export interface BudgetReport {
     /** As learned from refusals; null: never refused. */
     readonly learned: number | null;
   };
-  readonly day: { readonly used: number; readonly limit: number | null };
+  readonly day: {
+    readonly used: number;
+    readonly limit: number | null;
+    /** Those of `used` that bulk work made, and how many it may. */
+    readonly bulkUsed: number;
+    readonly bulkLimit: number | null;
+  };
   readonly cooldown: {
     readonly untilMs: number;
     readonly reason: 'rate-limited' | 'quota';
@@ -70,7 +79,7 @@ export function reserve(
   const known = knownCap(current, limits);
   const hold =
     holdOfCooldown(current) ??
-    holdOfDay(current, limits.requestsPerDay) ??
+    holdOfDay(current, lane, limits.requestsPerDay) ??
     asHold('window', whenLaneHasPlace(current, lane, Math.min(known, MOST_CALLS))) ??
     asHold('pace', whenPaced(current, lane, known));
   if (hold !== null) {
@@ -102,8 +111,8 @@ export function recordAnswer(state: BudgetState, answer: BudgetAnswer): BudgetSt
     }
     case 'rate-limited': {
       const retryAfterMs = answer.retryAfterMs ?? WINDOW_MS;
-      const refusal = { now, sentAt, accepted: countAccepted(current), retryAfterMs };
-      const learner = learnFromRefusal(current.learner, refusal);
+      const counted = countAtRefusal(current, sentAt, retryAfterMs);
+      const learner = learnFromRefusal(current.learner, { now, sentAt, retryAfterMs, ...counted });
       return { ...coolDown(current, outcome, retryAfterMs), learner };
     }
     case 'quota':
@@ -126,7 +135,12 @@ export function describe(state: BudgetState, now: number, limits: BudgetLimits):
       limit: limits.requestsPer30s || null,
       learned: current.learner.limit,
     },
-    day: { used: countDay(current), limit: limits.requestsPerDay || null },
+    day: {
+      used: countDay(current),
+      limit: limits.requestsPerDay || null,
+      bulkUsed: countDay(current, 'bulk'),
+      bulkLimit: bulkLimitOfDay(limits.requestsPerDay) || null,
+    },
     cooldown: cooldown && {
       untilMs: cooldown.untilMs,
       reason: cooldown.reason,
@@ -156,9 +170,21 @@ function holdOfCooldown({ cooldown, clockMs }: BudgetState): Hold | null {
   return { kind: 'wait', untilMs: clockMs + PROBE_RECHECK_MS, reason: 'probe' };
 }
 
-function holdOfDay(state: BudgetState, limit: number): Hold | null {
-  if (limit === 0 || countDay(state) < limit) return null;
-  return { kind: 'wait', untilMs: whenDayHasRoom(state, limit), reason: 'day' };
+function holdOfDay(state: BudgetState, lane: Lane, limit: number): Hold | null {
+  const bulkLimit = bulkLimitOfDay(limit);
+  const isFull = countDay(state) >= limit;
+  const isBulkFull = lane === 'bulk' && countDay(state, 'bulk') >= bulkLimit;
+  if (limit === 0 || !(isFull || isBulkFull)) return null;
+  const untilMs = Math.max(
+    whenDayHasRoom(state, limit),
+    isBulkFull ? whenDayHasRoom(state, bulkLimit, 'bulk') : 0,
+  );
+  return { kind: 'wait', untilMs, reason: 'day' };
+}
+
+/** At least one where there is a limit. */
+function bulkLimitOfDay(limit: number): number {
+  return limit === 0 ? 0 : Math.max(1, Math.floor(limit * BULK_SHARE_OF_DAY));
 }
 
 /** The first call after a cooldown is its probe. */

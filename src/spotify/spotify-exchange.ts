@@ -39,7 +39,8 @@ export async function exchange(
   cancel?.addEventListener('abort', end);
   try {
     const { status, headers, data } = await send(deadline.signal);
-    return { status, retryAfter: headers['retry-after'], body: await readBody(host, status, data) };
+    const body = await readBody(host, status, data);
+    return { status, retryAfter: headers['retry-after'], etag: headers['etag'], body };
   } catch (error) {
     cancel?.throwIfAborted();
     if (error instanceof SourceError) throw error;

@@ -4,6 +4,7 @@ import {
   failureOf,
   parseJson,
   SpotifyFaultError,
+  SpotifyForbiddenError,
   SpotifyOutageError,
   SpotifyRateLimitError,
   transportFailure,
@@ -12,7 +13,7 @@ import {
 const NOW_MS = Date.parse('2026-11-22T12:00:00Z');
 
 function failure(status: number, body = '', retryAfter?: string): Error {
-  return failureOf('Spotify', { status, body, retryAfter }, NOW_MS);
+  return failureOf('Spotify', { status, body, retryAfter, etag: undefined }, NOW_MS);
 }
 
 function codedError(code: string, message = code): Error {
@@ -62,8 +63,12 @@ describe('failureOf', () => {
     expect(failure(429, '', retryAfter)).toMatchObject({ isAbsurd });
   });
 
-  it('takes 403 for a fault that somebody has to mend', () => {
-    expect(failure(403)).toBeInstanceOf(SpotifyFaultError);
+  it('takes 403 for a fault that somebody has to mend where it tells of the subscription', () => {
+    const said = 'Active premium subscription required for the owner of the app.';
+    for (const body of [said, JSON.stringify({ error: { status: 403, message: said } })])
+      expect(failure(403, body)).toBeInstanceOf(SpotifyFaultError);
+    const forbidden = '{"error":{"status":403,"message":"Forbidden"}}';
+    expect(failure(403, forbidden)).toBeInstanceOf(SpotifyForbiddenError);
   });
 
   it.each([204, 301, 302, 400, 403, 404, 408, 451])('takes %p as an answer that cannot be used', (status) => {

@@ -6,6 +6,8 @@ export interface SpotifyAnswer {
   readonly status: number;
   /** `Retry-After` as sent; undefined where it was not. */
   readonly retryAfter: unknown;
+  /** `ETag` as sent; undefined where it was not. */
+  readonly etag: unknown;
   readonly body: string;
 }
 
@@ -29,6 +31,9 @@ export class SpotifyOutageError extends SourceUnavailableError {
 
 /** What no waiting mends and every call meets: refused credentials, a lapsed subscription, a certificate that fails. */
 export class SpotifyFaultError extends SourceError {}
+
+/** A 403 that does not say why: of one call that this application may not make, or of every call. */
+export class SpotifyForbiddenError extends SourceError {}
 
 /** Spotify sent a 429: nothing may be sent until the seconds told are over. */
 export class SpotifyRateLimitError extends SourceUnavailableError {
@@ -62,13 +67,19 @@ export function failureOf(host: SpotifyHost, answer: SpotifyAnswer, nowMs: numbe
     const told = Math.min(parseRetryAfter(answer.retryAfter, nowMs) ?? 0, LONGEST_WAIT_SECONDS);
     return new SpotifyOutageError(`${host} has an outage (status ${status}).`, cause, told);
   }
-  if (status === 403) {
+  if (status === 403 && isLapsed(answer)) {
     return new SpotifyFaultError(
-      `${host} refuses this application (status 403). An app whose owner's Premium subscription has lapsed is answered so.`,
+      `${host} refuses this application (status 403): the Premium subscription of its owner has lapsed.`,
       cause,
     );
   }
+  if (status === 403) return new SpotifyForbiddenError(`${host} refuses this call (status 403).`, cause);
   return new SourceError(`${host} answered with the unexpected status ${status}.`, cause);
+}
+
+/** Whether a 403 says that the owner of the application has no Premium (spotify-api.md 4.3), as JSON or as text. */
+export function isLapsed({ body }: SpotifyAnswer): boolean {
+  return /premium subscription/i.test(body);
 }
 
 /**
@@ -80,8 +91,8 @@ export function transportFailure(host: SpotifyHost, error: unknown): Error {
   if (/^Z_|^ERR_ZLIB|^HPE_/.test(cause.code))
     return new SourceError(`${host} sent an answer that cannot be read.`, cause);
   // A certificate that fails its check stays so until somebody acts: no outage to wait for, and maybe no Spotify.
-  if (/CERT|^ERR_SSL|^UNABLE_TO_/.test(cause.code)) {
-    return new SpotifyFaultError(`${host} could not prove that it is Spotify (TLS certificate).`, cause);
+  if (/CERT|^ERR_SSL|^ERR_TLS|^EPROTO$|^UNABLE_TO_/.test(cause.code)) {
+    return new SpotifyFaultError(`${host} could not prove that it is Spotify (TLS: ${cause.code}).`, cause);
   }
   return new SpotifyOutageError(`${host} cannot be reached, or broke the connection.`, cause);
 }

@@ -9,10 +9,12 @@ import {
   SPOTIFY_RANDOM,
   SPOTIFY_SETTINGS,
   SPOTIFY_SLEEP,
+  SPOTIFY_TICKS,
   type SpotifyClock,
   type SpotifySettings,
   type SpotifySleep,
 } from './spotify-settings';
+import { UnwrittenCooldown } from './unwritten-cooldown';
 
 /** A call is cut at its timeout; its answer is written down within so much more. */
 const RECORDING_MS = 1000;
@@ -23,7 +25,7 @@ const SAME_COOLDOWN_MS = 1000;
 /** The token host's calls are in no log of the budget: no call was sent at the beginning of time. */
 const IN_NO_LOG = 0;
 
-/** Who asks for a call, and how long they can wait for it. Times are of the clock. */
+/** Who asks for a call, and how long they can wait for it. Times are of the clock that cannot be set. */
 export interface SpotifyAsk extends FindAsk {
   /** Leave that comes later than this is not waited for. */
   readonly leaveByMs: number;
@@ -50,8 +52,10 @@ export class SpotifyGate {
 
   constructor(
     private readonly budget: SpotifyBudgetRepository,
+    private readonly unwritten: UnwrittenCooldown,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
+    @Inject(SPOTIFY_TICKS) private readonly ticks: SpotifyClock,
     @Inject(SPOTIFY_SLEEP) private readonly sleep: SpotifySleep,
     @Inject(SPOTIFY_RANDOM) private readonly random: () => number,
   ) {}
@@ -71,7 +75,8 @@ export class SpotifyGate {
         if (failure instanceof SpotifyRateLimitError) outcome = this.limited(failure, sentAt);
         throw failure;
       }
-      if (answer.status === 200) outcome = { sentAt, outcome: 'ok' };
+      // Unchanged is an answer like any other: it was let through, and counts.
+      if (answer.status === 200 || answer.status === 304) outcome = { sentAt, outcome: 'ok' };
       return answer;
     } finally {
       await this.record(outcome);
@@ -81,6 +86,7 @@ export class SpotifyGate {
   /** Waits until no cooldown lasts: for calls that the budget does not count, but that a lockout forbids. */
   async waitOutCooldown(ask: SpotifyAsk): Promise<void> {
     for (;;) {
+      await this.waitOutUnwritten(ask);
       const { cooldown } = await this.budget.describe(this.limits);
       if (cooldown === null || cooldown.untilMs <= this.now()) return;
       await this.wait({ kind: 'wait', untilMs: cooldown.untilMs, reason: 'cooldown' }, ask);
@@ -95,7 +101,7 @@ export class SpotifyGate {
   /** Waits before another try: anything up to `mostMs`, so that callers do not come back together. False: no time. */
   async pause({ mostMs, leastMs }: { mostMs: number; leastMs: number }, ask: SpotifyAsk): Promise<boolean> {
     const ms = Math.max(this.random() * mostMs, leastMs);
-    if (this.now() + ms > ask.deadlineMs) return false;
+    if (this.ticks() + ms > ask.deadlineMs) return false;
     await this.sleep(ms, ask.signal);
     return true;
   }
@@ -112,10 +118,17 @@ export class SpotifyGate {
   private async leave(ask: SpotifyAsk): Promise<number> {
     for (;;) {
       ask.signal?.throwIfAborted();
+      await this.waitOutUnwritten(ask);
       const decision = await this.budget.reserve(ask.lane, this.limits);
       if (decision.kind === 'go') return decision.sentAt;
       await this.wait(decision, ask);
     }
+  }
+
+  /** A cooldown that is not in the database yet holds for this process all the same. */
+  private async waitOutUnwritten(ask: SpotifyAsk): Promise<void> {
+    const { untilMs } = this.unwritten;
+    if (untilMs !== null) await this.wait({ kind: 'wait', untilMs, reason: 'cooldown' }, ask);
   }
 
   private async wait({ untilMs, reason }: Hold, ask: SpotifyAsk): Promise<void> {
@@ -125,7 +138,7 @@ export class SpotifyGate {
       this.toldUntilMs = untilMs;
       this.logger.warn(`${REASONS.cooldown} ${spanOf(untilMs, leftMs)}`);
     }
-    if (untilMs > ask.leaveByMs)
+    if (this.ticks() + leftMs > ask.leaveByMs)
       throw new SourceUnavailableError(REASONS[reason], Math.max(1, Math.ceil(leftMs / 1000)));
     await this.sleep(Math.max(1, leftMs), ask.signal);
   }
@@ -149,6 +162,7 @@ export class SpotifyGate {
       await this.budget.recordAnswer(answer);
     } catch (error) {
       // The answer itself is good. Without the row nothing more is sent, and the call's place is free after a while.
+      this.unwritten.keep(answer);
       this.logger.warn(
         `The end of a call could not be recorded: ${error instanceof Error ? error.message : ''}`,
       );

@@ -78,6 +78,8 @@ const trackSchema = z.object({
 
 const searchSchema = z.object({ tracks: z.object({ items: z.array(z.unknown()) }) });
 
+const batchSchema = z.object({ tracks: z.array(z.unknown()) });
+
 const tokenSchema = z.object({
   // Goes into a header: nothing but visible ASCII may.
   access_token: z.string().regex(/^[\x21-\x7e]{1,4096}$/),
@@ -100,6 +102,17 @@ export function readSearch(body: unknown): SearchHit[] {
   if (!parsed.success)
     throw new SourceError('Spotify sent a search answer without a list of tracks.', shapeFault(parsed.error));
   return parsed.data.tracks.items.map(readTrack);
+}
+
+/**
+ * The tracks of a batch, each read on its own; of ids that are unknown there is nothing.
+ * @throws SourceError where the body holds no list of tracks
+ */
+export function readBatch(body: unknown): SearchHit[] {
+  const parsed = batchSchema.safeParse(body);
+  if (!parsed.success)
+    throw new SourceError('Spotify sent a batch without a list of tracks.', shapeFault(parsed.error));
+  return parsed.data.tracks.filter((item) => item !== null).map(readTrack);
 }
 
 /** Reads the answer of the token endpoint. @throws SourceError where it holds no usable bearer token */

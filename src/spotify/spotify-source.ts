@@ -2,12 +2,27 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { chooseTrack } from '../recording/choose-track';
 import type { Isrc } from '../recording/isrc';
 import type { Recording, SourceTrack } from '../recording/recording';
-import { type FindAsk, RecordingSource, type SourceReport } from '../recording/recording-source';
+import {
+  type FindAsk,
+  type KnownRecording,
+  RecordingSource,
+  type Refetched,
+  type SourceReport,
+} from '../recording/recording-source';
+import { SpotifyBatches } from './spotify-batches';
+import { SpotifyCounters, type SpotifyCounts } from './spotify-counters';
 import { type SpotifyAsk, SpotifyGate } from './spotify-gate';
 import { SpotifyHttp } from './spotify-http';
 import { readSearch, type SearchHit } from './spotify-responses';
-import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
-import { SpotifyWatch } from './spotify-watch';
+import type { BudgetReport } from './spotify-budget';
+import {
+  SPOTIFY_CLOCK,
+  SPOTIFY_SETTINGS,
+  SPOTIFY_TICKS,
+  type SpotifyClock,
+  type SpotifySettings,
+} from './spotify-settings';
+import { SpotifyWatch, type WatchReport } from './spotify-watch';
 
 /** The most that development mode allows; sent always, because the default is 5 (spotify-api.md 2.1). */
 const PAGE_SIZE = 10;
@@ -24,6 +39,23 @@ const FIND_DEADLINE_MS = 30_000;
 /** How long health waits for the budget's figures: they are in the database, which may hang. */
 const REPORT_TIMEOUT_MS = 400;
 
+/** Every figure that health and metrics show: plain data, ready for JSON. */
+export interface SpotifyReport extends SourceReport, WatchReport {
+  readonly window?: BudgetReport['window'];
+  readonly day?: BudgetReport['day'];
+  /** Null while there is none; `seconds` are what is left of it. */
+  readonly cooldown?: {
+    readonly until: string;
+    readonly seconds: number;
+    readonly reason: 'rate-limited' | 'quota';
+  } | null;
+  /** In place of window, day and cooldown where the database does not tell. */
+  readonly budget?: 'unknown';
+  /** Whether Spotify answers for many tracks at once. */
+  readonly batches: SpotifyBatches['state'];
+  readonly counts: SpotifyCounts;
+}
+
 /** Finds recordings by Spotify's search. */
 @Injectable()
 export class SpotifySource extends RecordingSource {
@@ -34,8 +66,11 @@ export class SpotifySource extends RecordingSource {
     private readonly http: SpotifyHttp,
     private readonly gate: SpotifyGate,
     private readonly watch: SpotifyWatch,
+    private readonly batches: SpotifyBatches,
+    private readonly counters: SpotifyCounters,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
+    @Inject(SPOTIFY_TICKS) private readonly ticks: SpotifyClock,
   ) {
     super();
   }
@@ -52,13 +87,24 @@ export class SpotifySource extends RecordingSource {
     return null;
   }
 
-  async report(): Promise<SourceReport> {
+  /** By ids, fifty tracks a call, where Spotify allows that; nothing where it does not. */
+  refetch(known: readonly KnownRecording[], ask: FindAsk): Promise<ReadonlyMap<Isrc, Refetched>> {
+    return this.batches.refetch(known, this.beginAsk(ask));
+  }
+
+  async report(): Promise<SpotifyReport> {
     const watched = this.watch.report();
     const budget = await this.describeBudget();
     const { api, accounts } = watched.breakers;
     const isSpent = budget !== null && budget.day.limit !== null && budget.day.used >= budget.day.limit;
     const isOk = !budget?.cooldown && !isSpent && api === 'closed' && accounts === 'closed' && !watched.fault;
-    return { state: isOk ? 'ok' : 'degraded', ...(budget ?? { budget: 'unknown' }), ...watched };
+    return {
+      state: isOk ? 'ok' : 'degraded',
+      ...(budget ?? { budget: 'unknown' }),
+      ...watched,
+      batches: this.batches.state,
+      counts: this.counters.report(),
+    };
   }
 
   /** Null where the database does not tell. */
@@ -71,7 +117,11 @@ export class SpotifySource extends RecordingSource {
       ({ window, day, cooldown }) => ({
         window,
         day,
-        cooldown: cooldown && { until: new Date(cooldown.untilMs).toISOString(), reason: cooldown.reason },
+        cooldown: cooldown && {
+          until: new Date(cooldown.untilMs).toISOString(),
+          seconds: Math.max(0, Math.ceil((cooldown.untilMs - this.now()) / 1000)),
+          reason: cooldown.reason,
+        },
       }),
       () => null,
     );
@@ -82,7 +132,7 @@ export class SpotifySource extends RecordingSource {
 
   /** The asks of one find, call by call: the first is impatient. */
   private beginAsk(ask: FindAsk): () => SpotifyAsk {
-    const nowMs = this.now();
+    const nowMs = this.ticks();
     const deadlineMs = nowMs + FIND_DEADLINE_MS;
     let leaveByMs = nowMs + PATIENCE_MS;
     return () => {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { SourceError, SourceUnavailableError } from '../recording/recording-source';
+import { SpotifyCounters } from './spotify-counters';
 import type { SpotifyRateLimitError } from './spotify-failures';
 import type { SpotifyGate } from './spotify-gate';
 import { SpotifyToken } from './spotify-token';
@@ -25,7 +26,7 @@ function tokenWith(...replies: Reply[]) {
   const token = new SpotifyToken(
     { axiosRef: { post } } as unknown as HttpService,
     { noteLimit } as unknown as SpotifyGate,
-    new SpotifyWatch(now),
+    new SpotifyWatch(new SpotifyCounters(), now, now),
     {
       clientId: 'the-id',
       clientSecret: 'the-secret',
@@ -37,6 +38,7 @@ function tokenWith(...replies: Reply[]) {
       requestsPerDay: 0,
       timeoutMs: 1000,
     },
+    now,
     now,
   );
   return { token, post, clock, noteLimit };

@@ -1,11 +1,18 @@
 import { HttpService } from '@nestjs/axios';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Readable } from 'node:stream';
+import { Flights } from '../common/flights';
 import { exchange } from './spotify-exchange';
 import { failureOf, parseJson, SpotifyFaultError, SpotifyRateLimitError } from './spotify-failures';
 import { SpotifyGate } from './spotify-gate';
 import { readToken } from './spotify-responses';
-import { SPOTIFY_CLOCK, SPOTIFY_SETTINGS, type SpotifyClock, type SpotifySettings } from './spotify-settings';
+import {
+  SPOTIFY_CLOCK,
+  SPOTIFY_SETTINGS,
+  SPOTIFY_TICKS,
+  type SpotifyClock,
+  type SpotifySettings,
+} from './spotify-settings';
 import { SpotifyWatch } from './spotify-watch';
 
 const HOST = "Spotify's accounts service";
@@ -22,7 +29,7 @@ interface HeldToken {
 @Injectable()
 export class SpotifyToken {
   private last: HeldToken | null = null;
-  private flight: Promise<string> | null = null;
+  private readonly flights = new Flights<string>();
 
   constructor(
     private readonly http: HttpService,
@@ -30,27 +37,25 @@ export class SpotifyToken {
     private readonly watch: SpotifyWatch,
     @Inject(SPOTIFY_SETTINGS) private readonly settings: SpotifySettings,
     @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
+    @Inject(SPOTIFY_TICKS) private readonly ticks: SpotifyClock,
   ) {}
 
   /** The token that is good for now, where there is one already. */
   get held(): string | null {
-    return this.last !== null && this.now() < this.last.renewAtMs ? this.last.text : null;
+    return this.last !== null && this.ticks() < this.last.renewAtMs ? this.last.text : null;
   }
 
   /**
-   * A token that is good for now. A failure reaches all who wait for it and is then forgotten: the next caller asks anew.
+   * A token that is good for now; the fetch is given up when the last of those who wait has gone. A failure reaches all who wait for it and is then forgotten: the next caller asks anew.
+   * @throws the reason of `caller` as soon as that one is aborted
    * @throws SourceError where Spotify refuses the credentials, or its answer cannot be used
    * @throws SourceUnavailableError on 429, 5xx and connection failures
    * @throws SourceTimeoutError where it takes longer than `timeoutMs`
    */
-  async get(): Promise<string> {
+  async get(caller?: AbortSignal): Promise<string> {
     if (this.held !== null) return this.held;
-    this.flight ??= this.watch
-      .call(HOST, (mayGo) => this.fetch(mayGo))
-      .finally(() => {
-        this.flight = null;
-      });
-    return this.flight;
+    const fetch = (signal: AbortSignal) => this.watch.call(HOST, (mayGo) => this.fetch(mayGo, signal));
+    return (await this.flights.join('token', fetch, caller)).result;
   }
 
   /** Forgets a token that was refused. The text tells it from a newer one, which late refusals of the old must not cost. */
@@ -58,19 +63,23 @@ export class SpotifyToken {
     if (this.last?.text === refused) this.last = null;
   }
 
-  private async fetch(mayGo: () => void): Promise<string> {
+  private async fetch(mayGo: () => void, whenNobodyWaits: AbortSignal): Promise<string> {
     const { clientId, clientSecret, accountsUrl, timeoutMs } = this.settings;
-    const askedAtMs = this.now();
+    const askedAtMs = this.ticks();
     mayGo();
     const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
-    const answer = await exchange(HOST, timeoutMs, (signal) =>
-      this.http.axiosRef.post<Readable>(`${accountsUrl}/api/token`, 'grant_type=client_credentials', {
-        signal,
-        headers: {
-          Authorization: `Basic ${credentials}`,
-          'Content-Type': 'application/x-www-form-urlencoded',
-        },
-      }),
+    const answer = await exchange(
+      HOST,
+      timeoutMs,
+      (signal) =>
+        this.http.axiosRef.post<Readable>(`${accountsUrl}/api/token`, 'grant_type=client_credentials', {
+          signal,
+          headers: {
+            Authorization: `Basic ${credentials}`,
+            'Content-Type': 'application/x-www-form-urlencoded',
+          },
+        }),
+      whenNobodyWaits,
     );
     // A wrong id or secret is told as 400 `invalid_client`; RFC 6749 allows 401 for it as well.
     if ([400, 401].includes(answer.status) && answer.body.includes('"invalid_client"')) {

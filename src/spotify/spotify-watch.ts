@@ -5,11 +5,16 @@ import { type CallVerdict, CircuitBreaker } from './circuit-breaker';
 import { FaultGate } from './fault-gate';
 import {
   SpotifyFaultError,
+  SpotifyForbiddenError,
   type SpotifyHost,
   SpotifyOutageError,
   SpotifyRateLimitError,
 } from './spotify-failures';
-import { SPOTIFY_CLOCK, type SpotifyClock } from './spotify-settings';
+import { SpotifyCounters } from './spotify-counters';
+import { SPOTIFY_CLOCK, SPOTIFY_TICKS, type SpotifyClock } from './spotify-settings';
+
+/** One endpoint may be closed to this application; so many refusals in a row, and nothing else, are no matter of one. */
+const REFUSALS_TO_FAULT = 3;
 
 /** What the watch knows, ready for JSON. */
 export interface WatchReport {
@@ -26,15 +31,20 @@ export class SpotifyWatch {
   private readonly logger = new Logger(SpotifyWatch.name);
   private readonly breakers: Readonly<Record<SpotifyHost, CircuitBreaker>>;
   private readonly faults: FaultGate;
+  private refusalsInARow = 0;
   private lastSuccessAtMs: number | null = null;
   private lastFailure: { readonly atMs: number; readonly slug: string } | null = null;
 
-  constructor(@Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock) {
+  constructor(
+    private readonly counters: SpotifyCounters,
+    @Inject(SPOTIFY_CLOCK) private readonly now: SpotifyClock,
+    @Inject(SPOTIFY_TICKS) ticks: SpotifyClock,
+  ) {
     this.breakers = {
-      Spotify: new CircuitBreaker(now),
-      "Spotify's accounts service": new CircuitBreaker(now),
+      Spotify: new CircuitBreaker(ticks),
+      "Spotify's accounts service": new CircuitBreaker(ticks),
     };
-    this.faults = new FaultGate(now);
+    this.faults = new FaultGate(ticks);
   }
 
   /**
@@ -61,10 +71,12 @@ export class SpotifyWatch {
         if (!pass.isValid()) throw this.openError(host);
       });
       this.noteChange(host, pass.done('answers'));
+      this.counters.countCall(host, null);
       this.noteSuccess(host);
       return made;
     } catch (error) {
       this.noteChange(host, pass.done(verdictOf(error)));
+      this.counters.countCall(host, error);
       this.noteFailure(host, error);
       throw error;
     }
@@ -98,6 +110,7 @@ export class SpotifyWatch {
   private noteChange(host: SpotifyHost, change: 'opened' | 'closed' | null): void {
     if (change === 'closed') this.logger.log(`${host} answers again: calls go on.`);
     if (change !== 'opened') return;
+    this.counters.countOpened(host);
     const seconds = Math.ceil(this.breakers[host].leftMs / 1000);
     this.logger.warn(
       `${host} fails time after time: nothing is sent for ${seconds} s, then one call to see.`,
@@ -105,7 +118,10 @@ export class SpotifyWatch {
   }
 
   private noteSuccess(host: SpotifyHost): void {
-    if (host === 'Spotify') this.lastSuccessAtMs = this.now();
+    if (host === 'Spotify') {
+      this.lastSuccessAtMs = this.now();
+      this.refusalsInARow = 0;
+    }
     const ended = this.faults.passed(host);
     if (ended !== null) this.logger.log(`Mended, calls go on. It was: ${ended.message}`);
   }
@@ -113,8 +129,18 @@ export class SpotifyWatch {
   private noteFailure(host: SpotifyHost, error: unknown): void {
     if (!(error instanceof AppError) || verdictOf(error) === 'unknown') return;
     this.lastFailure = { atMs: this.now(), slug: error.slug };
-    if (error instanceof SpotifyFaultError && this.faults.met(host, error.message))
-      this.logger.error(`${error.message} One call a minute tells whether it is mended.`);
+    const message = this.faultOf(host, error);
+    if (message !== null && this.faults.met(host, message, this.now()))
+      this.logger.error(`${message} One call a minute tells whether it is mended.`);
+  }
+
+  /** What an operator has to mend; null where the error is none of that kind, or not yet. */
+  private faultOf(host: SpotifyHost, error: AppError): string | null {
+    if (error instanceof SpotifyFaultError) return error.message;
+    if (!(error instanceof SpotifyForbiddenError)) return null;
+    this.refusalsInARow += 1;
+    if (this.refusalsInARow < REFUSALS_TO_FAULT) return null;
+    return `${host} refuses every call of this application (status 403).`;
   }
 }
 

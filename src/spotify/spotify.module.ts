@@ -3,6 +3,8 @@ import { Module } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Settings, settings } from '../config/settings';
 import { SpotifyBudgetRepository } from './spotify-budget.repository';
+import { SpotifyBatches } from './spotify-batches';
+import { SpotifyCounters } from './spotify-counters';
 import { SpotifyGate } from './spotify-gate';
 import { spotifyHttpOptions, SpotifyHttp } from './spotify-http';
 import {
@@ -10,11 +12,13 @@ import {
   SPOTIFY_RANDOM,
   SPOTIFY_SETTINGS,
   SPOTIFY_SLEEP,
+  SPOTIFY_TICKS,
   type SpotifySleep,
 } from './spotify-settings';
 import { SpotifySource } from './spotify-source';
 import { SpotifyToken } from './spotify-token';
 import { SpotifyWatch } from './spotify-watch';
+import { UnwrittenCooldown } from './unwritten-cooldown';
 
 const sleepFor: SpotifySleep = async (ms, signal) => {
   await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
@@ -25,12 +29,16 @@ const sleepFor: SpotifySleep = async (ms, signal) => {
   imports: [HttpModule.registerAsync({ useFactory: spotifyHttpOptions })],
   providers: [
     SpotifyBudgetRepository,
+    SpotifyCounters,
+    UnwrittenCooldown,
     SpotifyGate,
     SpotifyWatch,
     SpotifyHttp,
+    SpotifyBatches,
     SpotifyToken,
     SpotifySource,
     { provide: SPOTIFY_CLOCK, useValue: () => Date.now() },
+    { provide: SPOTIFY_TICKS, useValue: () => performance.now() },
     { provide: SPOTIFY_SLEEP, useValue: sleepFor },
     { provide: SPOTIFY_RANDOM, useValue: () => Math.random() },
     // Null without credentials: another source is bound then, and nothing here is ever called.

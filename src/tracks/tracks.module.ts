@@ -4,6 +4,7 @@ import { SourcesModule } from '../sources/sources.module';
 import { ArtistsController } from './artists.controller';
 import { HotRead } from './hot-read';
 import { TrackDocumentsRepository } from './track-documents.repository';
+import { TrackRefresher } from './track-refresher';
 import { TracksController } from './tracks.controller';
 import { TracksRepository } from './tracks.repository';
 import { TracksService } from './tracks.service';
@@ -11,7 +12,7 @@ import { TracksService } from './tracks.service';
 @Module({
   imports: [SourcesModule, AuthModule],
   controllers: [TracksController, ArtistsController],
-  providers: [TracksRepository, TrackDocumentsRepository, TracksService, HotRead],
+  providers: [TracksRepository, TrackDocumentsRepository, TrackRefresher, TracksService, HotRead],
   exports: [TracksService],
 })
 export class TracksModule {}

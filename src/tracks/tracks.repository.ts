@@ -5,10 +5,12 @@ import { OneDatabase, ReadDatabase } from '../common/read-database';
 import { inTransaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
+import type { KnownRecording } from '../recording/recording-source';
 import { Candidate } from './entities/candidate.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
+import { loadKnownRecordings } from './known-recordings.query';
 import { unindexTitles } from './name-index.query';
 import { deleteRows, insertRows, selectRows } from './rows.query';
 import { rowsOf, type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
@@ -49,6 +51,11 @@ export class TracksRepository {
   async findDocument(isrc: Isrc): Promise<TrackDocument | null> {
     const { documents } = await loadDocuments(this.dataSource.manager, [isrc]);
     return documents.get(isrc) ?? null;
+  }
+
+  /** The stored ones among `isrcs`, as `RecordingSource.refetch` takes them. */
+  listKnown(isrcs: readonly Isrc[]): Promise<KnownRecording[]> {
+    return loadKnownRecordings(this.dataSource.manager, isrcs);
   }
 
   /** The source's tracks under a stored ISRC, best first; empty where none is stored. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Flights } from '../common/flights';
 import type { Page } from '../common/page';
 import { ReadDatabase } from '../common/read-database';
 import { type Isrc, parseIsrc } from '../recording/isrc';
@@ -11,12 +12,12 @@ import {
   type TrackFilter,
 } from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
-import { Flights } from './flights';
 import type { NameQuery } from './name-search';
 import type { SaveOutcome } from './save-recordings.query';
 import type { TrackDocument } from './track-document';
 import { TrackDocumentsRepository } from './track-documents.repository';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
+import { type RefreshOutcome, TrackRefresher } from './track-refresher';
 import { type SaveOptions, TracksRepository } from './tracks.repository';
 
 /** Spotify's index has been empty for a day and come back: a miss is remembered, but not for ever. */
@@ -41,6 +42,7 @@ export class TracksService {
     private readonly documents: TrackDocumentsRepository,
     private readonly reads: ReadDatabase,
     private readonly source: RecordingSource,
+    private readonly refresher: TrackRefresher,
   ) {}
 
   /**
@@ -76,11 +78,31 @@ export class TracksService {
   async refreshTrack(isrc: Isrc, caller?: AbortSignal): Promise<TrackDocument> {
     if (!(await this.tracks.findStored([isrc])).has(isrc)) throw new TrackNotFoundError(isrc);
     const land = async (signal: AbortSignal) => {
-      await this.fetchAndStore(isrc, { onlyIfStored: true, signal });
+      const outcome = await this.refresher.refresh(isrc, signal);
+      if (outcome instanceof Error) throw outcome;
+      if (outcome === 'not-found') {
+        await this.rememberMisses([isrc]);
+        throw new RecordingNotFoundError(isrc);
+      }
       return false;
     };
     await this.landings.join(`refresh ${isrc}`, land, caller);
     return this.getWritten(isrc);
+  }
+
+  /**
+   * Fetches stored tracks anew for work in the background, many by one call where the source can do that. Never throws for
+   * what one of them meets: that is its outcome.
+   * @param signal ends it early; those that are left then have its reason for an outcome
+   */
+  async refreshTracks(
+    isrcs: readonly Isrc[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<Isrc, RefreshOutcome>> {
+    const outcomes = await this.refresher.refreshAll(isrcs, { lane: 'bulk', signal });
+    const missing = [...outcomes].filter(([, outcome]) => outcome === 'not-found').map(([isrc]) => isrc);
+    if (missing.length > 0) await this.rememberMisses(missing);
+    return outcomes;
   }
 
   /** @throws TrackNotFoundError */

@@ -105,6 +105,22 @@ describe.each([
     expect(['most-popular', 'tie-break']).toContain(several.match.rule);
   });
 
+  it('refetches what is kept alike, or leaves it to a find', async () => {
+    const kept = await Promise.all([implementation.single, implementation.several].map(find));
+    const known = kept.map(({ isrc, candidates, match }) => ({
+      isrc,
+      candidateIds: candidates.map(({ id }) => id),
+      market: match.market,
+    }));
+    const gone = { isrc: UNKNOWN, candidateIds: ['0000000000000000000000'], market: null };
+    const again = await source.refetch([...known, gone], { lane: 'bulk' });
+    for (const [isrc, recording] of again)
+      expect(recording).toEqual({ ...kept.find((each) => each.isrc === isrc), ...TIME_FIELDS });
+    // All of them, or none where many cannot be asked for at once.
+    expect([0, 2]).toContain(again.size);
+    expect((await source.refetch([], { lane: 'bulk' })).size).toBe(0);
+  });
+
   it('knows nothing of an unknown code', async () => {
     expect(await source.findByIsrc(UNKNOWN, INTERACTIVE)).toBeNull();
   });

@@ -215,7 +215,7 @@ describe('failures of Spotify', () => {
 
   it('a lapsed Premium is told alike, and asked for anew once a minute', async () => {
     const other = await startApp(spotifyEnvironment(spotify));
-    spotify.setFault({ kind: 'forbidden' });
+    spotify.setPremium(false);
     try {
       spotify.resetStats();
       for (let turn = 0; turn < 5; turn += 1)
@@ -229,6 +229,7 @@ describe('failures of Spotify', () => {
         fault: { message: expect.stringContaining('Premium') },
       });
     } finally {
+      spotify.setPremium(true);
       await other.stop();
     }
   });

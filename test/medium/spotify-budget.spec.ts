@@ -95,7 +95,7 @@ describe('the budget that processes share through the database', () => {
     }
     expect(await instances[0]?.describe(limits)).toEqual({
       window: { used: 0, limit: 40, learned: null },
-      day: { used: 1, limit: 800 },
+      day: { used: 1, limit: 800, bulkUsed: 1, bulkLimit: 640 },
       cooldown: { untilMs, reason: 'quota', isProbing: false },
     });
     now = untilMs;

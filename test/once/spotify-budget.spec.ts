@@ -22,11 +22,12 @@ describe('what the budget lets through', () => {
   it('stays within window, day, cooldown and probe in 1,000 seeded schedules', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
-        const { limits, arrivals, faults } = runSchedule(seed);
+        const { limits, arrivals, bulkArrivals, faults } = runSchedule(seed);
         expect(faults).toEqual([]);
         expect(mostInWindow(arrivals, 30_000)).toBeLessThanOrEqual(limits.requestsPer30s);
-        if (limits.requestsPerDay > 0)
-          expect(mostInWindow(arrivals, DAY_MS)).toBeLessThanOrEqual(limits.requestsPerDay);
+        if (limits.requestsPerDay === 0) return;
+        expect(mostInWindow(arrivals, DAY_MS)).toBeLessThanOrEqual(limits.requestsPerDay);
+        expect(mostInWindow(bulkArrivals, DAY_MS)).toBeLessThanOrEqual(0.8 * limits.requestsPerDay);
       }),
       { numRuns: 1000, seed: 20_261_122 },
     );
@@ -34,6 +35,35 @@ describe('what the budget lets through', () => {
 });
 
 describe('a clock set forward', () => {
+  it('past the end of a cooldown lets out one probe, and the rest when that is answered', () => {
+    const limits = limitsOf({ requestsPer30s: 30 });
+    const first = reserve(emptyBudget(), { now: NOW, lane: 'bulk', limits });
+    let state = recordAnswer(first.state, {
+      now: NOW + 100,
+      sentAt: NOW,
+      outcome: 'quota',
+      retryAfterMs: 10 * HOUR_MS,
+    });
+    const ahead = NOW + 11 * HOUR_MS;
+    const gone: number[] = [];
+    const ask = (now: number) => {
+      const reserved = reserve(state, { now, lane: 'interactive', limits });
+      state = reserved.state;
+      if (reserved.decision.kind === 'go') gone.push(reserved.decision.sentAt);
+    };
+    for (let at = 0; at < 5000; at += 50) ask(ahead + at);
+    expect(gone).toEqual([ahead]);
+    // The quota is still spent: the whole lock-out is told anew, by the clock as it is now.
+    state = recordAnswer(state, {
+      now: ahead + 5000,
+      sentAt: ahead,
+      outcome: 'quota',
+      retryAfterMs: 9 * HOUR_MS,
+    });
+    for (let at = 5000; at < 9 * HOUR_MS; at += 10 * MINUTE_MS) ask(ahead + at);
+    expect(gone).toEqual([ahead]);
+  });
+
   it('is forgotten about, but the next window stays within 1.4 times its limit', () => {
     const limits = limitsOf({ requestsPer30s: 100 });
     const sent: number[] = [];
@@ -52,6 +82,61 @@ describe('a clock set forward', () => {
 });
 
 describe('lanes', () => {
+  it.each([300, 30])(
+    'bulk work alone uses a window of %i, and makes room for the first who waits',
+    (limit) => {
+      const controller = new BudgetController(limitsOf({ requestsPer30s: limit }));
+      const world: World = { limitAt: () => limit, isStrict: true, latencyMs: [50, 150] };
+      const workers = { interactive: 0, bulk: 10 };
+      const result = saturate({ world, controller, workers, durationMs: 30 * MINUTE_MS, seed: 1 });
+      expect(result.refused).toBe(0);
+      expect(result.usedShare).toBeGreaterThanOrEqual(0.97);
+      expect(
+        mostInWindow(
+          result.upstream.accepted.filter((at) => at < MINUTE_MS),
+          30_000,
+        ),
+      ).toBe(0.7 * limit);
+
+      // Callers for a third of the smaller window: the first waits for the next place at most, and bulk work draws back to its share.
+      const waits: number[] = [];
+      for (let turn = 0; turn < 30; turn += 1) {
+        const startMs = 30 * MINUTE_MS + turn * 3000;
+        for (let at = startMs; ; at += 10) {
+          const decision = controller.reserve(at, 'interactive');
+          const bulk = controller.reserve(at, 'bulk');
+          if (bulk.kind === 'go') controller.record({ now: at, sentAt: bulk.sentAt, outcome: 'ok' });
+          if (decision.kind === 'wait') continue;
+          waits.push(at - startMs);
+          controller.record({ now: at, sentAt: decision.sentAt, outcome: 'ok' });
+          break;
+        }
+      }
+      expect(Math.max(...waits)).toBeLessThanOrEqual((30_000 / limit) * 1.5);
+    },
+  );
+
+  it('leave a fifth of the day to callers who wait', () => {
+    const limits = limitsOf({ requestsPer30s: 25, requestsPerDay: 800 });
+    const controller = new BudgetController(limits);
+    const count = (lane: Lane, from: number) => {
+      let gone = 0;
+      for (let at = from; at < from + 2 * HOUR_MS; at += 500) {
+        const decision = controller.reserve(at, lane);
+        if (decision.kind !== 'go') continue;
+        gone += 1;
+        controller.record({ now: at, sentAt: decision.sentAt, outcome: 'ok' });
+      }
+      return gone;
+    };
+    expect(count('bulk', NOW)).toBe(640);
+    const parked = controller.reserve(NOW + 3 * HOUR_MS, 'bulk');
+    expect(parked).toMatchObject({ kind: 'wait', reason: 'day' });
+    expect(parked.kind === 'wait' && parked.untilMs - NOW).toBeGreaterThan(DAY_MS);
+    expect(parked.kind === 'wait' && parked.untilMs - NOW).toBeLessThan(DAY_MS + 10 * MINUTE_MS);
+    expect(count('interactive', NOW + 3 * HOUR_MS)).toBe(160);
+  });
+
   it.each([300, 30])('let a caller wait no longer beside bulk work than alone (%i in 30 s)', (limit) => {
     const alone = waitsOfCallers(limit, 0);
     const beside = waitsOfCallers(limit, 5);
@@ -64,8 +149,14 @@ describe('lanes', () => {
     const sent = bulkTimes(limitsOf({ requestsPer30s: 60 }));
     const gaps = sent.slice(1).map((at, index) => at - (sent[index] ?? 0));
     expect(Math.max(...gaps)).toBeLessThan(6000);
-    // 42 calls in 30 s are one in 0.7 s; one may follow at once.
-    expect(mostInWindow(sent, 3000)).toBeLessThanOrEqual(7);
+    // 42 calls in 30 s are one in 0.7 s, 60 one in 0.5 s; a tenth faster, and one may follow at once.
+    expect(
+      mostInWindow(
+        sent.filter((at) => at < NOW + MINUTE_MS),
+        3000,
+      ),
+    ).toBeLessThanOrEqual(7);
+    expect(mostInWindow(sent, 3000)).toBeLessThanOrEqual(9);
   });
 });
 
@@ -86,19 +177,40 @@ describe('an upstream that does not tell its limit', () => {
   });
 
   // Which moment of its patience the change meets decides a good deal: the mean of several seeds is the figure.
-  it.each(latencies.map((latencyMs) => ({ latencyMs })))(
-    'is followed when it changes: $latencyMs ms',
-    (run) => {
-      const limitAt = (ms: number) => (ms >= 10 * MINUTE_MS && ms < 20 * MINUTE_MS ? 200 : 300);
-      const world: World = { limitAt, isStrict: false, latencyMs: run.latencyMs };
-      const results = [1, 2, 3].map((seed) => learn(world, 0, seed));
-      const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-      expect(mean(results.map(({ usedShare }) => usedShare))).toBeGreaterThanOrEqual(0.97);
-      expect(Math.min(...results.map(({ usedShare }) => usedShare))).toBeGreaterThanOrEqual(0.95);
-      // performance.md: 28 and 25 refusals in 16,000 calls.
-      expect(mean(results.map(({ refused }) => refused))).toBeLessThanOrEqual(25);
-    },
-  );
+  // With three calls on the way at any moment, a fall or an attempt to rise meets two refusals, not one.
+  it.each([
+    { latencyMs: [50, 100], used: 0.97, refused: 1 },
+    { latencyMs: [150, 400], used: 0.95, refused: 1.7 },
+  ] as const)('is followed when it changes: $latencyMs ms', (run) => {
+    const limitAt = (ms: number) => (ms >= 10 * MINUTE_MS && ms < 20 * MINUTE_MS ? 200 : 300);
+    const world: World = { limitAt, isStrict: false, latencyMs: run.latencyMs };
+    const results = [1, 2].map((seed) => learn(world, 0, seed));
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(results.map(({ usedShare }) => usedShare))).toBeGreaterThanOrEqual(run.used);
+    expect(mean(results.map(({ refusedPerThousand }) => refusedPerThousand))).toBeLessThanOrEqual(
+      run.refused,
+    );
+  });
+
+  it.each([300, 30])('is found within minutes when it doubles to %i', (limit) => {
+    const limitAt = (ms: number) => (ms < 5 * MINUTE_MS ? limit / 2 : limit);
+    const hours = limit === 300 ? 0.5 : 3;
+    const controller = new BudgetController(limitsOf({}));
+    const world: World = { limitAt, isStrict: false, latencyMs: [50, 150] };
+    const { upstream } = saturate({
+      world,
+      controller,
+      workers: { interactive: 5, bulk: 5 },
+      durationMs: hours * HOUR_MS,
+      seed: 1,
+    });
+    expect(controller.state.learner.limit).toBeGreaterThanOrEqual(limit * 0.97);
+    // 2,400 calls of the smaller limit at most, and the way up.
+    const foundAtMs = upstream.accepted.find(
+      (at, index, all) => at - (all[index - limit * 0.95] ?? 0) < 30_000,
+    );
+    expect(foundAtMs).toBeLessThan(5 * MINUTE_MS + (2500 / (limit / 2)) * 30_000 + MINUTE_MS);
+  });
 
   it('never goes beyond what is configured', () => {
     const world: World = { limitAt: () => 300, isStrict: false, latencyMs: [50, 100] };

@@ -67,6 +67,28 @@ describe('a find that nobody wants any more ends', () => {
     expect(spotify.stats.calls.search).toBe(1);
   });
 
+  it('while the token is fetched, and takes the fetch along when nobody else waits for it', async () => {
+    const { clientId, clientSecret, apiUrl, accountsUrl } = spotify;
+    running = await world.start({ clientId, clientSecret, apiUrl, accountsUrl });
+    spotify.setFault({ kind: 'stall' }, 'token');
+    expect(await cancelledAfter(100)).toBeLessThan(500);
+    spotify.clearFaults();
+    await expect(running.source.findByIsrc(ISRC, { lane: 'interactive' })).resolves.not.toBeNull();
+    // The second find asked anew: it did not join a fetch that stalls.
+    expect(spotify.stats.tokenCalls).toBe(2);
+    expect(await running.source.report()).toMatchObject({ state: 'ok', lastFailure: null });
+  });
+
+  it('while the token is fetched, and leaves the fetch to those who still wait for it', async () => {
+    const { clientId, clientSecret, apiUrl, accountsUrl } = spotify;
+    running = await world.start({ clientId, clientSecret, apiUrl, accountsUrl });
+    spotify.setLatency([300, 300]);
+    const other = running.source.findByIsrc(ISRC, { lane: 'bulk' });
+    expect(await cancelledAfter(100)).toBeLessThan(500);
+    await expect(other).resolves.not.toBeNull();
+    expect(spotify.stats.tokenCalls).toBe(1);
+  });
+
   it('before it begins, at no cost', async () => {
     const find = running.source.findByIsrc(ISRC, { lane: 'bulk', signal: AbortSignal.abort(GONE) });
     await expect(find).rejects.toBe(GONE);

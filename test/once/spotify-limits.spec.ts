@@ -222,48 +222,6 @@ describe('an outage', () => {
   });
 });
 
-describe('a configuration fault', () => {
-  it.each([
-    [
-      'a wrong secret',
-      { token: 1, search: 0 },
-      (running: SourceProcess, isGood: boolean) => {
-        running.settings.clientSecret = isGood ? spotify.clientSecret : 'wrong';
-      },
-    ],
-    [
-      'a lapsed Premium',
-      { token: 0, search: 1 },
-      (_running: SourceProcess, isGood: boolean) => {
-        spotify.setPremium(isGood, 'text');
-      },
-    ],
-  ])('%s: one call a minute, told once, recovered without restart', async (what, aMinute, setGood) => {
-    await begin();
-    const running = await start();
-    if (what === 'a lapsed Premium') await find(running);
-    setGood(running, false);
-    spotify.resetStats();
-    for (let minute = 1; minute <= 5; minute += 1) {
-      for (let turn = 0; turn < 10; turn += 1) expect(await find(running)).toBe('source-error');
-      expect(calls()).toEqual({ token: aMinute.token * minute, search: aMinute.search * minute });
-      world.clock.ms += 60_000;
-    }
-    expect(await running.source.report()).toMatchObject({
-      state: 'degraded',
-      fault: { message: expect.stringMatching(/credentials|Premium/) as string },
-      lastFailure: { slug: 'source-error' },
-    });
-    setGood(running, true);
-    for (let turn = 0; turn < 10; turn += 1) expect(await find(running)).toBe('found');
-    expect(world.lines).toEqual([
-      expect.stringMatching(/^error Spotify refuses/),
-      expect.stringMatching(/^log Mended/),
-    ]);
-    expect(await running.source.report()).toMatchObject({ state: 'ok', fault: null });
-  });
-});
-
 describe('the budget', () => {
   it('keeps below the limit of 30 s, and uses it', async () => {
     await begin(undefined, { windowLimit: 10 });

@@ -16,6 +16,8 @@ export interface Schedule {
   readonly limits: BudgetLimits;
   /** When calls arrived upstream. */
   readonly arrivals: readonly number[];
+  /** Those of bulk work. */
+  readonly bulkArrivals: readonly number[];
   /** What the budget did that it may not do. */
   readonly faults: readonly string[];
 }
@@ -38,6 +40,8 @@ export function runSchedule(seed: number): Schedule {
     requestsPerDay: random() < 0.5 ? pick(20, 120) : 0,
     callTimeoutMs: CALL_TIMEOUT_MS,
   };
+  // Some schedules have both lanes alike, some nearly nobody who waits.
+  const interactiveShare = random() < 0.5 ? 0.5 : 0.02;
   const refusalShare = random() < 0.5 ? 0 : random() * 0.05;
   const timeline = new Timeline();
   let clockOffsetMs = Date.UTC(2026, 10, 20);
@@ -46,14 +50,15 @@ export function runSchedule(seed: number): Schedule {
   let state: BudgetState = emptyBudget();
   let cooldown: Cooldown | null = null;
   const arrivals: number[] = [];
+  const bulkArrivals: number[] = [];
   const faults: string[] = [];
 
   const ask = (lane: Lane): void => {
     const reserved = reserve(state, { now: told(), lane, limits });
     state = reserved.state;
-    if (reserved.decision.kind === 'go') send(reserved.decision);
+    if (reserved.decision.kind === 'go') send(reserved.decision, lane);
   };
-  const send = ({ sentAt }: Extract<BudgetDecision, { kind: 'go' }>): void => {
+  const send = ({ sentAt }: Extract<BudgetDecision, { kind: 'go' }>, lane: Lane): void => {
     const at = timeline.now;
     if (cooldown !== null) {
       if (at < cooldown.untilMs) faults.push(`a call at ${at}, in a cooldown until ${cooldown.untilMs}`);
@@ -62,7 +67,10 @@ export function runSchedule(seed: number): Schedule {
       cooldown.probeAtMs = at;
     }
     const arrivesMs = at + pick(0, 300);
-    timeline.at(arrivesMs, () => arrivals.push(arrivesMs));
+    timeline.at(arrivesMs, () => {
+      arrivals.push(arrivesMs);
+      if (lane === 'bulk') bulkArrivals.push(arrivesMs);
+    });
     if (random() < 0.03) return; // Its process died: nobody ever tells how it ended.
     timeline.at(arrivesMs + pick(0, 600), () => {
       answer(sentAt, at);
@@ -102,12 +110,12 @@ export function runSchedule(seed: number): Schedule {
   for (let part = 0; part < 3; part += 1) {
     for (let at = startsMs; at < startsMs + 1.2 * MINUTE_MS; at += pick(10, 600)) {
       timeline.at(at, () => {
-        ask(random() < 0.5 ? 'interactive' : 'bulk');
+        ask(random() < interactiveShare ? 'interactive' : 'bulk');
         if (random() < 0.02) disturb();
       });
     }
     startsMs += random() < 0.3 ? pick(1, 26 * 60) * MINUTE_MS : 2 * MINUTE_MS;
   }
   timeline.runUntil(startsMs + 10 * MINUTE_MS);
-  return { limits, arrivals, faults };
+  return { limits, arrivals, bulkArrivals, faults };
 }

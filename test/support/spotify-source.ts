@@ -13,6 +13,7 @@ import {
   SPOTIFY_RANDOM,
   SPOTIFY_SETTINGS,
   SPOTIFY_SLEEP,
+  SPOTIFY_TICKS,
   type SpotifySettings,
   type SpotifySleep,
 } from '../../src/spotify/spotify-settings';
@@ -25,6 +26,8 @@ export const INTERACTIVE = { lane: 'interactive' } as const;
 /** A clock, and what passes its time. */
 export interface TestClock {
   ms: number;
+  /** How far the wall clock was set ahead of the clock that cannot be set. */
+  wallAheadMs: number;
   readonly sleep: SpotifySleep;
 }
 
@@ -32,6 +35,7 @@ export interface TestClock {
 function standingClock(): TestClock {
   const clock: TestClock = {
     ms: Date.parse('2026-11-22T12:00:00Z'),
+    wallAheadMs: 0,
     sleep: async (ms, signal) => {
       const wakeMs = clock.ms + ms;
       await nextTurn();
@@ -48,6 +52,7 @@ export function realClock(): TestClock {
     get ms() {
       return Date.now();
     },
+    wallAheadMs: 0,
     sleep: async (ms, signal) => {
       await sleepFor(ms, undefined, signal === undefined ? {} : { signal }).catch(() =>
         signal?.throwIfAborted(),
@@ -59,6 +64,8 @@ export function realClock(): TestClock {
 /** One process's Spotify module on the shared database. */
 export interface SourceProcess {
   readonly source: SpotifySource;
+  /** Its connection: a test may take the database away. */
+  readonly dataSource: DataSource;
   /** As handed to the module; changes count. */
   readonly settings: { -readonly [Name in keyof SpotifySettings]: SpotifySettings[Name] };
   stop(): Promise<void>;
@@ -116,6 +123,8 @@ async function startProcess(
     .overrideProvider(SPOTIFY_SETTINGS)
     .useValue(settings)
     .overrideProvider(SPOTIFY_CLOCK)
+    .useValue(() => clock.ms + clock.wallAheadMs)
+    .overrideProvider(SPOTIFY_TICKS)
     .useValue(() => clock.ms)
     .overrideProvider(SPOTIFY_SLEEP)
     .useValue(clock.sleep)
@@ -126,12 +135,13 @@ async function startProcess(
   let isStopped = false;
   return {
     source: app.get(SpotifySource),
+    dataSource,
     settings,
     async stop() {
       if (isStopped) return;
       isStopped = true;
       await app.close();
-      await dataSource.destroy();
+      if (dataSource.isInitialized) await dataSource.destroy();
     },
   };
 }

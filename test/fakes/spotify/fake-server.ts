@@ -51,7 +51,8 @@ export class FakeServer implements SpotifyFake {
     this.catalogue = new FakeCatalogue(options.isrcMatching ?? 'normalised');
     this.catalogue.add(options.catalogue ?? []);
     const { windowLimit = 0, dayQuota = 0, otherDayQuota = 0, tokenSeconds = 3600 } = options;
-    this.window = new RateWindow({ windowLimit, dayQuota, otherDayQuota });
+    const isWindowStrict = options.isWindowStrict ?? false;
+    this.window = new RateWindow({ windowLimit, dayQuota, otherDayQuota, isWindowStrict });
     const { clientId, clientSecret, now, random } = this;
     this.desk = new TokenDesk({ clientId, clientSecret, tokenSeconds, now, random });
     this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -223,6 +224,7 @@ export class FakeServer implements SpotifyFake {
     }
     const reply =
       fault === null ? answer() : withEdgeHeaders(replyOf(fault, this.now(), this.accountsUrl), 0);
+    if (reply.status === 304) this.book.stats.notModified++;
     if (reply.status === 429) {
       this.book.stats.rejected429++;
       if (fault !== null) this.noteAnnouncedBan(reply, endpoint);

@@ -14,6 +14,8 @@ export interface RateLimits {
   dayQuota: number;
   /** Calls in a rolling 24 h to each endpoint other than search. */
   otherDayQuota: number;
+  /** True: a call beyond the window counts too, and shuts the window for 30 s, as does each call meanwhile. */
+  isWindowStrict: boolean;
 }
 
 /** Whom a ban concerns: the search bucket can be blocked while the others work (spotify-api.md 4.1). */
@@ -31,6 +33,7 @@ interface Ban {
 /** Rolling 30-second window, rolling 24-hour quotas and the bans that follow (spotify-api.md 4.1, 7). */
 export class RateWindow {
   private window: number[] = [];
+  private shutUntil = 0;
   private readonly day = new Map<EndpointName, number[]>();
   private readonly bans = new Map<BanScope, Ban>();
 
@@ -52,6 +55,7 @@ export class RateWindow {
   liftBans(): void {
     this.bans.clear();
     this.window = [];
+    this.shutUntil = 0;
     this.day.clear();
   }
 
@@ -67,10 +71,16 @@ export class RateWindow {
 
   private overWindow(now: number): Reply | null {
     this.window = this.window.filter((at) => at > now - WINDOW_MS);
-    const { windowLimit } = this.limits;
-    if (windowLimit === 0 || this.window.length < windowLimit) {
+    const { windowLimit, isWindowStrict } = this.limits;
+    if (windowLimit === 0 || (now >= this.shutUntil && this.window.length < windowLimit)) {
       this.window.push(now);
       return null;
+    }
+    if (isWindowStrict) {
+      this.window.push(now);
+      this.shutUntil = now + WINDOW_MS;
+      this.ban('all', now, WINDOW_MS / 1000, 'json', false);
+      return tooManyRequests('json', seconds(WINDOW_MS));
     }
     const waitMs = (this.window[0] ?? now) + WINDOW_MS - now;
     // Told, not enforced: the window itself refuses, and lets the first freed slot through.

@@ -30,6 +30,8 @@ export interface SpotifyFakeOptions {
   now?: () => number;
   /** API calls per rolling 30 s, default 0: no limit. See REALISTIC_LIMITS. */
   windowLimit?: number;
+  /** Whether refused calls count and shut the window for 30 s; default false: `Retry-After` says when there is room. */
+  isWindowStrict?: boolean;
   /** Searches per rolling 24 h, default 0: no limit. */
   dayQuota?: number;
   /** Calls per rolling 24 h to each other endpoint, default 0: no limit. */

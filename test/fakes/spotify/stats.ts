@@ -25,6 +25,8 @@ export interface SpotifyFakeStats {
   /** Most API calls within any rolling 30 s since the last reset. */
   peakIn30s: number;
   rejected429: number;
+  /** Answers 304 to callers who held this version already. */
+  notModified: number;
   requests: SeenRequest[];
 }
 
@@ -78,6 +80,7 @@ function emptyStats(): SpotifyFakeStats {
     callsDuringBan: 0,
     peakIn30s: 0,
     rejected429: 0,
+    notModified: 0,
     requests: [],
   };
 }
