@@ -15,6 +15,7 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 @Injectable()
 export class Metrics {
   readonly registry = new Registry();
+  private readonly updates: (() => Promise<void>)[] = [];
   private readonly requests = new Histogram({
     name: 'deadwax_http_request_duration_seconds',
     help: 'Time to answer, by the template of the route',
@@ -48,8 +49,14 @@ export class Metrics {
     });
   }
 
+  /** Has figures brought up to date before each description. An update that fails leaves the figures as they were. */
+  beforeEach(update: () => Promise<void>): void {
+    this.updates.push(update);
+  }
+
   /** All figures now, as `registry.contentType` has it. */
-  describe(): Promise<string> {
+  async describe(): Promise<string> {
+    await Promise.allSettled(this.updates.map((update) => update()));
     return this.registry.metrics();
   }
 }

@@ -2,6 +2,7 @@ import { HttpModule } from '@nestjs/axios';
 import { Module } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Settings, settings } from '../config/settings';
+import { MetricsModule } from '../observability/metrics.module';
 import { SpotifyBudgetRepository } from './spotify-budget.repository';
 import { SpotifyBatches } from './spotify-batches';
 import { SpotifyCounters } from './spotify-counters';
@@ -16,6 +17,7 @@ import {
   type SpotifySleep,
 } from './spotify-settings';
 import { SpotifySource } from './spotify-source';
+import { SpotifyMetrics } from './spotify.metrics';
 import { SpotifyToken } from './spotify-token';
 import { SpotifyWatch } from './spotify-watch';
 import { UnwrittenCooldown } from './unwritten-cooldown';
@@ -26,7 +28,7 @@ const sleepFor: SpotifySleep = async (ms, signal) => {
 
 /** Spotify as a source of recordings. */
 @Module({
-  imports: [HttpModule.registerAsync({ useFactory: spotifyHttpOptions })],
+  imports: [HttpModule.registerAsync({ useFactory: spotifyHttpOptions }), MetricsModule],
   providers: [
     SpotifyBudgetRepository,
     SpotifyCounters,
@@ -37,6 +39,7 @@ const sleepFor: SpotifySleep = async (ms, signal) => {
     SpotifyBatches,
     SpotifyToken,
     SpotifySource,
+    SpotifyMetrics,
     { provide: SPOTIFY_CLOCK, useValue: () => Date.now() },
     { provide: SPOTIFY_TICKS, useValue: () => performance.now() },
     { provide: SPOTIFY_SLEEP, useValue: sleepFor },

@@ -1,4 +1,5 @@
-import { startApp, type TestApp } from '../support/app';
+import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
+import { spotifyEnvironment, startApp, type TestApp } from '../support/app';
 import { expectProblem } from './problem-check';
 
 describe('metrics', () => {
@@ -73,4 +74,47 @@ describe('metrics', () => {
     }
     expectProblem(await service.call('GET', '/metrics?x=1'), 'invalid-request', '/metrics');
   });
+});
+
+it('shows the source: calls by outcome, window, day, cooldown, breakers', async () => {
+  const fake = await startSpotifyFake({ windowLimit: 2 });
+  const service = await startApp({ ...spotifyEnvironment(fake), SPOTIFY_REQUESTS_PER_DAY: '500' });
+  const figures = async (): Promise<Map<string, number>> => {
+    const { text } = await service.call('GET', '/metrics', { token: service.tokens.operator });
+    const lines = text.split('\n').filter((line) => line.startsWith('deadwax_source_'));
+    return new Map(
+      lines.map((line) => {
+        const at = line.lastIndexOf(' ');
+        return [line.slice('deadwax_source_'.length, at), Number(line.slice(at + 1))];
+      }),
+    );
+  };
+  try {
+    const before = await figures();
+    expect(before.get('calls_total{host="api",outcome="ok"}')).toBe(0);
+    expect(before.get('cooldown_seconds')).toBe(0);
+    expect(before.get('day_limit{lane="all"}')).toBe(500);
+    expect(before.has('window_limit{kind="configured"}')).toBe(false);
+    expect(before.has('last_success_timestamp_seconds')).toBe(false);
+
+    for (const isrc of ['USQX91300108', 'USQX91300105', 'GBAYE0601498', 'USUM71900764']) {
+      await service.call('POST', '/v1/tracks', { json: { isrc } });
+    }
+    const after = await figures();
+    expect(after.get('calls_total{host="accounts",outcome="ok"}')).toBe(1);
+    expect(after.get('calls_total{host="api",outcome="rate-limited"}')).toBe(1);
+    expect(after.get('cooldown_seconds')).toBeGreaterThan(0);
+    expect(after.get('quota_exceeded')).toBe(0);
+    expect(after.get('window_calls')).toBeGreaterThanOrEqual(2);
+    expect(after.get('day_calls{lane="all"}')).toBeGreaterThanOrEqual(2);
+    expect(after.get('breaker_state{host="api",state="closed"}')).toBe(1);
+    expect(after.get('breaker_state{host="api",state="open"}')).toBe(0);
+    expect(after.get('configuration_fault')).toBe(0);
+    expect(after.get('last_success_timestamp_seconds')).toBeGreaterThan(1_700_000_000);
+    expect(after.get('last_failure_timestamp_seconds')).toBeGreaterThan(1_700_000_000);
+    expect([...after.values()].every(Number.isFinite)).toBe(true);
+  } finally {
+    await service.stop();
+    await fake.stop();
+  }
 });
