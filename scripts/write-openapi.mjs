@@ -11,7 +11,8 @@ const require = createRequire(import.meta.url);
 
 // Settings of whoever runs this decide nothing here, and must not be able to stop it.
 for (const name of Object.keys(process.env)) {
-  if (/^(DATABASE|SPOTIFY|AUTH|NODE_ENV|PORT|HOST|LOG_LEVEL)/.test(name)) delete process.env[name];
+  if (/^(DATABASE|REDIS|SPOTIFY|AUTH|CLIENT|CORS|TRUST|WEB|NODE_ENV|PORT|HOST|LOG_LEVEL)/.test(name))
+    delete process.env[name];
 }
 process.env.LOG_LEVEL = 'silent';
 

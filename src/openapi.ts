@@ -39,7 +39,32 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     schemas: { ...document.components?.schemas, Problem: Problem as never },
   };
   describeConditionalReads(document);
+  describeLimits(document);
   return document;
+}
+
+/** What the guard tells every caller with a token: how many calls are left. */
+function describeLimits(document: OpenAPIObject): void {
+  const text = (description: string) => ({ description, schema: { type: 'string' as const } });
+  const headers = {
+    'RateLimit-Policy': text('The limit: q calls in w seconds.'),
+    RateLimit: text('What is left of it: r calls, whole again in t seconds.'),
+  };
+  for (const operations of Object.values(document.paths)) {
+    for (const { security, responses } of operationsOf(operations)) {
+      for (const [status, response] of Object.entries(responses)) {
+        if (security === undefined || response === undefined || '$ref' in response) continue;
+        if (!/^(2|304|429)/.test(status)) continue;
+        response.headers = { ...response.headers, ...headers };
+      }
+    }
+  }
+}
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+function operationsOf({ get, post, delete: remove }: OpenAPIObject['paths'][string]): Operation[] {
+  return [get, post, remove].filter((operation) => operation !== undefined);
 }
 
 /** What `http-server.ts` does for every read of the API: an ETag, and 304 to who has it. */

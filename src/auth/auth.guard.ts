@@ -1,5 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { FastifyReply } from 'fastify';
+import { ClientLimits } from '../client-limits/client-limits';
 import { AppError } from '../common/app-error';
 import { looksLikeJwt } from '../config/jwt-settings';
 import { ApiTokensService } from './api-tokens.service';
@@ -20,14 +22,17 @@ export class AuthGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly apiTokens: ApiTokensService,
     @Inject(JwtVerifier) private readonly jwts: JwtVerifier | null,
+    private readonly limits: ClientLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const policy = this.reflector.get<Policy | undefined>(POLICY, context.getHandler());
     if (policy?.kind === 'public') return true;
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const caller = await this.authenticate(request);
+    const caller = await this.identify(request);
     request.caller = caller;
+    const limits = await this.limits.charge(caller);
+    if (limits !== null) void context.switchToHttp().getResponse<FastifyReply>().headers(limits);
     if (policy === undefined) {
       throw new Error(`${context.getClass().name}.${context.getHandler().name} declares no policy`);
     }
@@ -37,6 +42,17 @@ export class AuthGuard implements CanActivate {
       });
     }
     return true;
+  }
+
+  /** A failure is counted against the caller's address, and told as 429 where that has had too many. */
+  private async identify(request: AuthenticatedRequest): Promise<Caller> {
+    try {
+      return await this.authenticate(request);
+    } catch (error) {
+      if (error instanceof AppError && error.slug === 'unauthenticated')
+        await this.limits.countFailure(request.ip);
+      throw error;
+    }
   }
 
   private async authenticate(request: AuthenticatedRequest): Promise<Caller> {

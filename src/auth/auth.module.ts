@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ClientLimitsModule } from '../client-limits/client-limits.module';
 import { type Settings, settings } from '../config/settings';
 import { IdempotencyModule } from '../idempotency/idempotency.module';
 import { ApiTokenCache } from './api-token-cache';
@@ -18,7 +19,7 @@ import { MeController } from './me.controller';
 
 /** Without an identity provider in the settings, `JwtKeys` and `JwtVerifier` are null. */
 @Module({
-  imports: [IdempotencyModule],
+  imports: [ClientLimitsModule, IdempotencyModule],
   controllers: [MeController, ApiTokensController],
   providers: [
     ApiTokensRepository,

@@ -27,12 +27,14 @@ const OF_EVERY_CALL = [
   'uri-too-long',
   'header-fields-too-large',
   'internal',
+  'overloaded',
   'shutting-down',
 ] as const satisfies ProblemSlug[];
 const OF_AUTHENTICATED_CALLS = [
   'unauthenticated',
   'insufficient-scope',
   'identity-provider-unavailable',
+  'rate-limited',
   'database-unavailable',
 ] as const satisfies ProblemSlug[];
 const OF_CALLS_WITH_BODY = ['payload-too-large', 'unsupported-media-type'] as const satisfies ProblemSlug[];
@@ -110,7 +112,7 @@ function headersOf(status: number): Record<string, { description: string; schema
       'Seconds, where waiting helps: the first call with an Idempotency-Key is still running.';
     return { ...requestId, 'Retry-After': { description, schema: { type: 'integer' } } };
   }
-  if (status === 503)
+  if (status === 503 || status === 429)
     return { ...requestId, 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } };
   return requestId;
 }

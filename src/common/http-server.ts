@@ -6,10 +6,13 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 import fresh from 'fresh';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { Admission } from './admission';
 import { AppError } from './app-error';
+import { allowOrigins, isPreflight, varyBy } from './cors';
 import { describeProblem, pathOf, toAppError } from './problem';
 import { producedBy } from './produces.decorator';
 import { currentCall, requestIdOf } from './request-identity';
+import { secure, SECURITY_HEADERS } from './security-headers';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
@@ -18,6 +21,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECTIONS_CHECK_MS = 2_000;
 
+const OVERLOAD_RETRY_AFTER_S = 2;
+
 /** Pages for people; everything else answers JSON. */
 const HTML_PATHS = /^\/(docs|problems)(\/|$)/;
 /** What clients may revalidate: the API proper, and its description. */
@@ -25,12 +30,25 @@ const CONDITIONAL_ROUTES = /^\/(v1\/|openapi\.json$)/;
 /** Probes are answered until the last: they tell by themselves that the service is stopping. */
 const PROBE_ROUTES = '/health/';
 
+interface EdgeOptions {
+  /** Origins whose pages may call; none: no CORS at all. */
+  readonly corsOrigins?: readonly string[];
+  /** Addresses, networks and range names of proxies whose `X-Forwarded-*` headers are believed; none: nobody's. */
+  readonly trustedProxies?: readonly string[];
+}
+
 /**
  * The HTTP server under Nest, with what holds for every path: request id, limits, 405 and 406, conditional requests,
  * and problems (RFC 9457) also for what the parser and the router refuse before any handler sees it.
  */
-export function createHttpAdapter(): FastifyAdapter {
+export function createHttpAdapter({
+  corsOrigins = [],
+  trustedProxies = [],
+}: EdgeOptions = {}): FastifyAdapter {
+  const hasCors = corsOrigins.length > 0;
+  const isBehindProxy = trustedProxies.length > 0;
   const adapter = new FastifyAdapter({
+    trustProxy: isBehindProxy ? [...trustedProxies] : false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     return503OnClosing: false,
@@ -47,7 +65,7 @@ export function createHttpAdapter(): FastifyAdapter {
       const problem = describeProblem(toAppError(error), request);
       void reply
         .status(problem.status)
-        .headers({ ...problem.headers, 'x-request-id': request.id })
+        .headers({ ...SECURITY_HEADERS, ...problem.headers, 'x-request-id': request.id })
         .send(problem.body);
     },
     clientErrorHandler: answerBrokenRequest,
@@ -63,6 +81,7 @@ export function createHttpAdapter(): FastifyAdapter {
   server.addHook('onRequest', enterCall);
   server.addHook('preValidation', enterCall);
   const allowedMethods = trackRoutes(server);
+  const admission = new Admission();
   let isClosing = false;
   server.addHook('preClose', (done) => {
     isClosing = true;
@@ -70,11 +89,29 @@ export function createHttpAdapter(): FastifyAdapter {
   });
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    done(
+    secure(request, reply, isBehindProxy);
+    const refusal =
       isClosing && !(request.routeOptions.url ?? '').startsWith(PROBE_ROUTES)
         ? new AppError('shutting-down', 'This replica is stopping. Send the call again.')
-        : findRefusal(request, allowedMethods),
-    );
+        : findRefusal(request, allowedMethods, hasCors);
+    if (refusal !== undefined && request.method === 'OPTIONS') {
+      // The route of CORS was there before Nest's filter, and has none.
+      const { status, headers, body } = describeProblem(refusal, request);
+      void reply.status(status).headers(headers).send(body);
+      return;
+    }
+    if (refusal !== undefined || request.url.startsWith(PROBE_ROUTES)) {
+      done(refusal);
+      return;
+    }
+    const leave = admission.come((isAdmitted) => {
+      done(isAdmitted ? undefined : overloaded());
+    });
+    reply.raw.once('close', leave);
+  });
+  server.addHook('onClose', (_instance, done) => {
+    admission.close();
+    done();
   });
   server.addHook('onSend', (_request, reply, payload, done) => {
     // Else a connection that is kept alive would keep the server from closing.
@@ -82,7 +119,14 @@ export function createHttpAdapter(): FastifyAdapter {
     done(null, payload);
   });
   server.addHook('onSend', answerConditionally);
+  if (hasCors) allowOrigins(server, corsOrigins);
   return adapter;
+}
+
+function overloaded(): AppError {
+  return new AppError('overloaded', 'More calls wait here than can be answered in time.', {
+    retryAfterSeconds: OVERLOAD_RETRY_AFTER_S,
+  });
 }
 
 /** JSON in UTF-8 alone; no body at all is no error here, the schema of the call decides. */
@@ -107,6 +151,7 @@ function trackRoutes(server: FastifyInstance): (path: string) => string[] {
   const methodsByPath = new Map<string, Set<string>>();
   const router = findMyWay({ maxParamLength: 1000 });
   server.addHook('onRoute', ({ url, method }) => {
+    if (url === '*') return; // of CORS
     let methods = methodsByPath.get(url);
     if (methods === undefined) {
       methods = new Set();
@@ -121,6 +166,7 @@ function trackRoutes(server: FastifyInstance): (path: string) => string[] {
 function findRefusal(
   request: FastifyRequest,
   allowedMethods: (path: string) => string[],
+  hasCors: boolean,
 ): AppError | undefined {
   if (request.url.length > URL_LIMIT_CHARACTERS) {
     return new AppError('uri-too-long', 'The path and query of the request are longer than 8 KiB.');
@@ -129,9 +175,12 @@ function findRefusal(
     return new AppError('invalid-request', 'An HTTP/1.1 request has a Host header.');
   }
   const path = pathOf(request.url);
-  if (request.is404) {
+  if (hasCors && isPreflight(request)) return undefined;
+  // With CORS there is a route for OPTIONS on every path, for preflights alone.
+  if (request.is404 || request.method === 'OPTIONS') {
     const methods = allowedMethods(path);
-    if (methods.length === 0) return undefined;
+    if (methods.length === 0)
+      return request.is404 ? undefined : new AppError('not-found', 'There is no such route or resource.');
     return new AppError('method-not-allowed', `${path} has ${methods.join(', ')}.`, {
       headers: { allow: methods.join(', ') },
     });
@@ -166,10 +215,8 @@ function answerConditionally(
   const etag =
     (reply.getHeader('etag') as string | undefined) ??
     `"${createHash('sha1').update(payload).digest('base64url')}"`;
-  reply
-    .header('etag', etag)
-    .header('cache-control', 'private, no-cache')
-    .header('vary', 'Accept, Authorization');
+  reply.header('etag', etag).header('cache-control', 'private, no-cache');
+  varyBy(reply, 'Accept, Authorization');
   const noneMatch = request.headers['if-none-match']?.trim();
   if (noneMatch !== undefined && fresh({ 'if-none-match': noneMatch }, { etag })) {
     reply.status(304).removeHeader('content-type').removeHeader('content-length');
@@ -196,6 +243,7 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): 
   const { status, headers, body } = describeProblem(refusal, { id, url: '' });
   const text = JSON.stringify(body);
   const lines = Object.entries({
+    ...SECURITY_HEADERS,
     ...headers,
     'x-request-id': id,
     'content-length': Buffer.byteLength(text),

@@ -132,6 +132,12 @@ export const PROBLEMS = {
     explanation:
       'The database does not answer at the moment. Nothing was stored. Try again after `Retry-After` seconds.',
   },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    explanation:
+      'More calls came than this replica can answer in time, and this one was not begun. Send it again after `Retry-After` seconds.',
+  },
   'shutting-down': {
     status: 503,
     title: 'Shutting down',

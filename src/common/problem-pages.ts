@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from './app-error';
 import { PROBLEMS, type ProblemSlug } from './problem-catalogue';
+import { PAGE_POLICY } from './security-headers';
 
 const STYLE =
   'body{font:16px/1.6 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color:#1b1b1f}' +
@@ -19,7 +20,7 @@ export function serveProblemPages(server: FastifyInstance): void {
 function headers(): Record<string, string> {
   return {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    'content-security-policy': PAGE_POLICY,
     'cache-control': 'public, max-age=3600',
   };
 }

@@ -9,6 +9,7 @@ import {
   JWKS_URL_RULE,
   type JwtSettings,
 } from './jwt-settings';
+import { parseOrigins, parseProxies } from './network-lists';
 import { parseRedisUrl, type RedisAddress } from './redis-url';
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -18,12 +19,28 @@ export interface Settings {
   readonly isProduction: boolean;
   readonly host: string;
   readonly port: number;
+  /** Processes that serve, on one port. */
+  readonly workers: number;
+  readonly http: {
+    /** Origins whose pages may call from a browser; empty: none, and no CORS header is sent. */
+    readonly corsOrigins: readonly string[];
+    /** Addresses, networks and range names of proxies whose `X-Forwarded-*` headers are believed. */
+    readonly trustedProxies: readonly string[];
+  };
+  readonly clientLimits: {
+    /** Calls of one caller in a minute; 0 is no limit. */
+    readonly requestsPerMinute: number;
+    /** Failed authentications from one address in a minute; 0 is no limit. */
+    readonly failuresPerMinute: number;
+  };
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** Read beside the database; of its engine. */
   readonly replicas: readonly DatabaseAddress[];
   readonly database: DatabaseAddress & {
     /** Apply migrations at start; false where a job does it. */
     readonly shouldMigrate: boolean;
+    /** Connections of one process to a database server. */
+    readonly poolSize: number;
   };
   /** Null: no Redis; what processes share goes through the database, or is each one's own. */
   readonly redis: RedisAddress | null;
@@ -84,6 +101,17 @@ const baseUrl = (rule: string) =>
     }, rule)
     .transform((text) => text.replace(/\/+$/, ''));
 
+const list = (parse: (text: string) => string[] | null, rule: string) =>
+  z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const entries = parse(text);
+      if (entries !== null) return entries;
+      context.addIssue({ code: 'custom', message: rule });
+      return z.NEVER;
+    });
+
 /** One line a variable: its rule, and its default where there is one (api.md section 8). */
 const environment = z.object({
   NODE_ENV: z.string().optional(),
@@ -92,6 +120,25 @@ const environment = z.object({
     .string()
     .regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'must be a host name or an IP address')
     .default('127.0.0.1'),
+  WEB_CONCURRENCY: wholeNumber(1, 128, 'must be a whole number from 1 to 128').default(1),
+  CORS_ORIGINS: list(
+    parseOrigins,
+    'must be origins as browsers send them (https://app.example.org), separated by commas; * is not one',
+  ),
+  TRUST_PROXY: list(
+    parseProxies,
+    'must be IP addresses, networks (10.0.0.0/8), loopback, linklocal or uniquelocal, separated by commas',
+  ),
+  CLIENT_REQUESTS_PER_MINUTE: wholeNumber(
+    0,
+    100_000_000,
+    'must be a whole number from 0 to 100000000 (calls in a minute, 0 for no limit)',
+  ).default(6000),
+  CLIENT_FAILURES_PER_MINUTE: wholeNumber(
+    0,
+    100_000_000,
+    'must be a whole number from 0 to 100000000 (failures in a minute, 0 for no limit)',
+  ).default(600),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
   DATABASE_URL: z
     .string()
@@ -120,6 +167,7 @@ const environment = z.object({
         });
     }),
   DATABASE_MIGRATE: z.enum(['true', 'false'], { error: 'must be true or false' }).default('true'),
+  DATABASE_POOL_SIZE: wholeNumber(1, 500, 'must be a whole number from 1 to 500').default(10),
   REDIS_URL: z
     .string()
     .transform((text, context) => {
@@ -194,8 +242,14 @@ const environment = z.object({
 const SHOWABLE = new Set([
   'PORT',
   'HOST',
+  'WEB_CONCURRENCY',
+  'CORS_ORIGINS',
+  'TRUST_PROXY',
+  'CLIENT_REQUESTS_PER_MINUTE',
+  'CLIENT_FAILURES_PER_MINUTE',
   'LOG_LEVEL',
   'DATABASE_MIGRATE',
+  'DATABASE_POOL_SIZE',
   'SPOTIFY_MARKETS',
   'SPOTIFY_MAX_PAGES',
   'SPOTIFY_REQUESTS_PER_30S',
@@ -232,9 +286,19 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
     isProduction: values.NODE_ENV === 'production',
     host: values.HOST,
     port: values.PORT,
+    workers: values.WEB_CONCURRENCY,
+    http: { corsOrigins: values.CORS_ORIGINS, trustedProxies: values.TRUST_PROXY },
+    clientLimits: {
+      requestsPerMinute: values.CLIENT_REQUESTS_PER_MINUTE,
+      failuresPerMinute: values.CLIENT_FAILURES_PER_MINUTE,
+    },
     logLevel: values.LOG_LEVEL,
-    database: { ...values.DATABASE_URL, shouldMigrate: values.DATABASE_MIGRATE === 'true' },
     replicas: values.DATABASE_REPLICA_URLS,
+    database: {
+      ...values.DATABASE_URL,
+      shouldMigrate: values.DATABASE_MIGRATE === 'true',
+      poolSize: values.DATABASE_POOL_SIZE,
+    },
     redis: values.REDIS_URL ?? null,
     spotify:
       clientId === undefined || clientSecret === undefined

@@ -27,6 +27,7 @@ import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency
 import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
 import { installSqliteGate } from './sqlite-gate';
 
+/** Where nobody says how many connections a process may have: commands and tests. */
 const CONNECTIONS = 10;
 /** A database that is gone is told to callers within a second. */
 const CONNECT_TIMEOUT_MS = 900;
@@ -37,8 +38,8 @@ const LOCK_WAIT_SECONDS = 5;
 const STATEMENT_TIMEOUT_MS = LOCK_WAIT_SECONDS * 1000 + 2000;
 /** Migrations build tables and indexes, which takes what it takes. */
 const UNLIMITED = /^\s*(CREATE|ALTER|DROP)\b/i;
-/** How long a caller waits for one of the connections while others use them all. */
-const POOL_WAIT_MS = 10_000;
+/** How long a caller waits for one of the connections while others use them all. Who waits in vain is told 503. */
+const POOL_WAIT_MS = 3_000;
 
 const COMMON = {
   entities: [
@@ -71,8 +72,11 @@ const COMMON = {
   logging: false,
 } as const satisfies Partial<DataSourceOptions>;
 
-/** The options of TypeORM for an address; engine differences of the connection are named here and nowhere else. */
-export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions {
+/**
+ * The options of TypeORM for an address, with at most `poolSize` connections to a server; engine differences of the
+ * connection are named here and nowhere else.
+ */
+export function toDataSourceOptions(address: DatabaseAddress, poolSize = CONNECTIONS): DataSourceOptions {
   if (address.engine === 'sqlite') {
     return {
       ...COMMON,
@@ -96,7 +100,7 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
       ...certificate,
       type: 'postgres',
       applicationName: 'deadwax',
-      poolSize: CONNECTIONS,
+      poolSize,
       poolErrorHandler: () => undefined, // an idle connection that breaks is replaced; its user-to-be sees nothing
       extra: {
         Client: ImpatientClient,
@@ -111,7 +115,7 @@ export function toDataSourceOptions(address: DatabaseAddress): DataSourceOptions
     type: address.engine,
     charset: 'UTF8MB4_BIN',
     timezone: 'Z',
-    poolSize: CONNECTIONS,
+    poolSize,
     connectTimeout: CONNECT_TIMEOUT_MS,
     driver: mysqlWithSession,
   };
@@ -174,6 +178,7 @@ const mysqlWithSession: typeof mysql = {
   ...mysql,
   createPool: (options: mysql.PoolOptions | string) => {
     const pool = mysql.createPool(options as mysql.PoolOptions);
+    limitWaiting(pool);
     pool.on('connection', (connection) => {
       limitStatements(connection, (error) => {
         (connection as unknown as { stream: Socket }).stream.destroy(error);
@@ -189,6 +194,24 @@ const mysqlWithSession: typeof mysql = {
   },
 };
 
+/** mysql2 lets callers wait for a free connection for ever; ours are told after `POOL_WAIT_MS`, as pg's are. */
+function limitWaiting(pool: mysql.Pool): void {
+  const getConnection = pool.getConnection.bind(pool);
+  pool.getConnection = (callback) => {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      const error = Object.assign(new Error('all connections are in use'), { code: 'ETIMEDOUT' });
+      callback(error, undefined as never);
+    }, POOL_WAIT_MS);
+    getConnection((error, connection) => {
+      clearTimeout(timer);
+      if (!isLate) callback(error, connection);
+      else if (error === null) connection.release(); // nobody waits for it any more
+    });
+  };
+}
+
 /** A data source for an address, not yet connected. */
 export function createDataSource(options: DataSourceOptions): DataSource {
   const dataSource = new DataSource(options);
@@ -197,8 +220,8 @@ export function createDataSource(options: DataSourceOptions): DataSource {
 }
 
 /** A data source that only reads: a replica, or a second connection to the file of SQLite. Not yet connected. */
-export function createReadSource(address: DatabaseAddress): DataSource {
-  const options = toDataSourceOptions(address);
+export function createReadSource(address: DatabaseAddress, poolSize: number): DataSource {
+  const options = toDataSourceOptions(address, poolSize);
   if (options.type !== 'better-sqlite3') return new DataSource(options);
   // No gate: in WAL mode, readers and the writer do not wait for each other. The writer has set that mode.
   return new DataSource({ ...options, readonly: true, enableWAL: false, prepareDatabase: () => undefined });

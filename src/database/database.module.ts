@@ -16,7 +16,7 @@ import { ReadSide } from './read-side';
       inject: [settings.KEY],
       // Connecting is the connector's work: the app must listen, and say that it is not ready, while it waits.
       useFactory: ({ database }: Settings) => ({
-        ...toDataSourceOptions(database),
+        ...toDataSourceOptions(database, database.poolSize),
         manualInitialization: true,
       }),
       dataSourceFactory: (options) => {

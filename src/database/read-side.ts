@@ -59,10 +59,10 @@ export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicatio
   ) {
     super();
     if (database.engine === 'sqlite' && database.path !== ':memory:')
-      this.companion = createReadSource(database);
+      this.companion = createReadSource(database, database.poolSize);
     this.replicas = replicas.map((address) => ({
       name: address.engine === 'sqlite' ? 'sqlite' : `${address.host}:${address.port}/${address.database}`,
-      source: createReadSource(address),
+      source: createReadSource(address, database.poolSize),
       fitUntilMs: -Infinity,
       state: 'connecting',
       lagMs: null,

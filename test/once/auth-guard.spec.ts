@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { ApiTokensService } from '../../src/auth/api-tokens.service';
+import { ClientLimits } from '../../src/client-limits/client-limits';
 import { AuthGuard } from '../../src/auth/auth.guard';
 import { AnyToken, Public, RequiresScope } from '../../src/auth/policy.decorators';
 import { SCOPES } from '../../src/auth/scopes';
@@ -25,7 +26,9 @@ class Handlers {
 }
 
 const authenticate = jest.fn();
-const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService, null);
+const countFailure = jest.fn();
+const limits = { charge: () => null, countFailure } as unknown as ClientLimits;
+const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService, null, limits);
 
 function calling(handler: keyof Handlers, authorization?: string): Promise<boolean> {
   const headersDistinct = authorization === undefined ? {} : { authorization: [authorization] };

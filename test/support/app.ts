@@ -6,6 +6,7 @@ import { AppModule } from '../../src/app.module';
 import { ApiTokensService } from '../../src/auth/api-tokens.service';
 import { ROLES, type Role } from '../../src/auth/scopes';
 import { createHttpAdapter } from '../../src/common/http-server';
+import { settings } from '../../src/config/settings';
 import { DatabaseConnector } from '../../src/database/database.connector';
 import { describeApi } from '../../src/openapi';
 import { createTestDatabase, type TestDatabase } from './database';
@@ -60,7 +61,7 @@ export function spotifyEnvironment(fake: SpotifyFake): Record<string, string> {
 export async function startApp(environment: Readonly<Record<string, string>> = {}): Promise<TestApp> {
   const database = await createTestDatabase();
   const app = await withEnvironment({ DATABASE_URL: database.url, LOG_LEVEL: 'silent', ...environment }, () =>
-    NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(), {
+    NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(settings().http), {
       abortOnError: false,
       logger: false,
       bodyParser: false,

@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { configureApp } from '../../src/app';
 import { AppModule } from '../../src/app.module';
 import { createHttpAdapter } from '../../src/common/http-server';
+import { settings } from '../../src/config/settings';
 import { DatabaseConnector } from '../../src/database/database.connector';
 
 /** An app that listens while its database is not there, or not migrated, yet. */
@@ -18,11 +19,15 @@ interface UnreadyApp {
 export async function startUnready(environment: Readonly<Record<string, string>>): Promise<UnreadyApp> {
   const before = { ...process.env };
   Object.assign(process.env, { LOG_LEVEL: 'silent', ...environment });
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(), {
-    abortOnError: false,
-    logger: false,
-    bodyParser: false,
-  }).finally(() => {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule,
+    createHttpAdapter(settings().http),
+    {
+      abortOnError: false,
+      logger: false,
+      bodyParser: false,
+    },
+  ).finally(() => {
     process.env = before;
   });
   configureApp(app);
