@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { CodeColumn, MomentColumn, TextColumn } from '../../common/columns';
+import type { Isrc } from '../../recording/isrc';
 import type { RowStatus } from '../import-states';
 
 /** One row of an import, in the order of the file. */
@@ -24,7 +25,7 @@ export class ImportRow {
 
   /** In canonical form; null where the input is none. */
   @CodeColumn('isrc', 12, { nullable: true })
-  isrc!: string | null;
+  isrc!: Isrc | null;
 
   @CodeColumn('status', 10)
   status!: RowStatus;

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { AppError } from '../../common/app-error';
 import { UnreadableUploadError } from './import-input.errors';
 
