@@ -7,6 +7,7 @@ import { ProblemFilter } from './common/problem.filter';
 import { SettingsModule } from './config/config.module';
 import { DatabaseModule } from './database/database.module';
 import { HealthModule } from './health/health.module';
+import { ImportsModule } from './imports/imports.module';
 import { LoggingModule } from './observability/logging.module';
 import { RedisModule } from './redis/redis.module';
 import { TracksModule } from './tracks/tracks.module';
@@ -20,6 +21,7 @@ import { TracksModule } from './tracks/tracks.module';
     DatabaseModule,
     AuthModule,
     TracksModule,
+    ImportsModule,
     HealthModule,
   ],
   providers: [

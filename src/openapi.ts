@@ -15,6 +15,8 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addServer('/')
     .addTag('tracks', 'Recordings by ISRC')
     .addTag('artists', 'Artists of stored tracks')
+    .addTag('imports', 'Many ISRCs at once, in the background')
+    .addTag('exports', 'All that is stored, as a file')
     .addTag('auth', 'The caller')
     .addTag('tokens', 'API tokens')
     .addTag('health', 'For probes and people on call')
@@ -72,6 +74,7 @@ function describeConditionalReads(document: OpenAPIObject): void {
   for (const [path, { get }] of Object.entries(document.paths)) {
     const ok = get?.responses['200'];
     if (get === undefined || ok === undefined || '$ref' in ok || !path.startsWith('/v1/')) continue;
+    if (ok.content?.['application/json'] === undefined) continue;
     const headers = { ETag: { description: 'For If-None-Match.', schema: { type: 'string' as const } } };
     ok.headers = { ...headers, ...ok.headers };
     get.responses['304'] = {

@@ -8,6 +8,7 @@ import { ApiTokensService } from './auth/api-tokens.service';
 import { createHttpAdapter } from './common/http-server';
 import { type Settings, SettingsError, settings } from './config/settings';
 import { DatabaseConnector, DatabaseFaultError } from './database/database.connector';
+import { ImportLoop } from './imports/import-loop';
 import { Primary, type PrimaryMessage, type WorkerMessage } from './primary';
 
 /** How long calls in flight may take after a signal; then their connections are cut, so that all the rest can close. */
@@ -37,6 +38,7 @@ export async function serve(): Promise<void> {
     await database.open();
     if (database.state !== 'ready') return; // a signal came first
     const firstToken = await app.get(ApiTokensService).ensureFirstToken();
+    app.get(ImportLoop).start();
     if (cluster.isWorker) tellPrimary({ deadwax: 'ready', firstToken });
     else await announce(app, firstToken);
   } catch (error) {

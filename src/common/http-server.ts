@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay, { type HTTPMethod } from 'find-my-way';
 import fresh from 'fresh';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Admission } from './admission';
 import { AppError } from './app-error';
@@ -18,7 +18,11 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
 const URL_LIMIT_CHARACTERS = 8 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+const BODY_TIMEOUT_MS = 30_000;
+/** Uploads that are read as streams may come over slow lines. */
+const STREAM_TIMEOUT_MS = 15 * 60_000;
+/** What is left of an upload that was refused is read for so long: a client that still sends would miss the answer. */
+const LINGER_MS = 5_000;
 const CONNECTIONS_CHECK_MS = 2_000;
 
 const OVERLOAD_RETRY_AFTER_S = 2;
@@ -50,7 +54,7 @@ export function createHttpAdapter({
   const adapter = new FastifyAdapter({
     trustProxy: isBehindProxy ? [...trustedProxies] : false,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: STREAM_TIMEOUT_MS,
     return503OnClosing: false,
     genReqId: requestIdOf,
     requestIdHeader: false,
@@ -73,6 +77,8 @@ export function createHttpAdapter({
   const server = adapter.getInstance<FastifyInstance>();
   server.removeContentTypeParser('text/plain');
   readJsonBodies(server);
+  handStreamsOn(server);
+  limitBodyTime(server);
 
   // Twice: reading a body leaves the context of the hook before it.
   const enterCall = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
@@ -143,6 +149,74 @@ function readJsonBodies(server: FastifyInstance): void {
     } else {
       void parse(request, body, done);
     }
+  });
+}
+
+declare module 'fastify' {
+  /** What a route may say of itself, by `@RouteConfig`. */
+  interface FastifyContextConfig {
+    /** Its handler reads the body as a stream, of whatever type, and limits it. */
+    readonly streamsBody?: boolean;
+  }
+}
+
+/** The body under this type is handed on unread. Fastify chooses parsers by type alone, and so never by the route. */
+const STREAM = 'application/vnd.deadwax.stream';
+
+/** Routes that stream get the request as it is: who calls is then known before anything of the body is read. */
+function handStreamsOn(server: FastifyInstance): void {
+  server.addContentTypeParser(STREAM, (request, payload, done) => {
+    done(
+      request.routeOptions.config.streamsBody === true
+        ? null
+        : new AppError(
+            'unsupported-media-type',
+            'The body must be JSON: Content-Type application/json, UTF-8.',
+          ),
+      payload,
+    );
+  });
+  server.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.streamsBody === true) {
+      request.headers = { 'content-type': STREAM };
+      reply.raw.once('finish', () => {
+        lingerOver(request.raw);
+      });
+    }
+    done();
+  });
+}
+
+function lingerOver(raw: IncomingMessage): void {
+  if (raw.complete) return;
+  raw.unpipe();
+  raw.resume();
+  const timer = setTimeout(() => raw.destroy(), LINGER_MS);
+  raw.once('close', () => {
+    clearTimeout(timer);
+  });
+}
+
+/** Node has one limit of time for all requests, and streams need a long one: bodies of other routes are cut here. */
+function limitBodyTime(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, _reply, done) => {
+    const { raw } = request;
+    const hasBody =
+      raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
+    if (hasBody && request.routeOptions.config.streamsBody !== true) {
+      const timer = setTimeout(() => {
+        if (!raw.complete) {
+          answerBrokenRequest(
+            Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
+            raw.socket,
+          );
+        }
+      }, BODY_TIMEOUT_MS);
+      raw.once('close', () => {
+        clearTimeout(timer);
+      });
+    }
+    done();
   });
 }
 

@@ -7,6 +7,7 @@ import { ApiDown, ApiProblems, ApiPublicProblems } from '../common/api-docs';
 import { noQuery } from '../common/page';
 import { DatabaseConnector } from '../database/database.connector';
 import { DatabaseHealth } from '../database/database.health';
+import { ImportsHealth } from '../imports/imports.health';
 import { fullHealthView, statusView } from './health.view';
 import { ServiceHealth } from './service.health';
 
@@ -22,6 +23,7 @@ export class HealthController {
     private readonly connector: DatabaseConnector,
     private readonly database: DatabaseHealth,
     private readonly service: ServiceHealth,
+    private readonly imports: ImportsHealth,
   ) {}
 
   @Get('live')
@@ -77,6 +79,7 @@ export class HealthController {
     const result = await this.examine(
       () => this.database.check(),
       () => this.service.checkSource(),
+      () => this.imports.check(),
       () => this.service.checkIdentityProvider(),
       () => this.service.checkProcess(),
     );

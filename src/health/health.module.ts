@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { AuthModule } from '../auth/auth.module';
 import { DatabaseModule } from '../database/database.module';
+import { ImportsModule } from '../imports/imports.module';
 import { SourcesModule } from '../sources/sources.module';
 import { MetricsModule } from '../observability/metrics.module';
 import { HealthController } from './health.controller';
@@ -16,6 +17,7 @@ import { ServiceHealth } from './service.health';
     DatabaseModule,
     MetricsModule,
     SourcesModule,
+    ImportsModule,
   ],
   controllers: [HealthController, MetricsController],
   providers: [ServiceHealth],

@@ -14,5 +14,5 @@ export const fullHealthView = z
   })
   .meta({
     id: 'Health',
-    description: 'Each part by name: database, source, process; identityProvider where there is one.',
+    description: 'Each part by name: database, source, imports, process; identityProvider where there is one.',
   });

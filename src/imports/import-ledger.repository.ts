@@ -60,7 +60,10 @@ export class ImportLedgerRepository {
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
   /** The import that has waited longest for a turn; null where none is due. */
-  async findTurn(now: Date, { only, except }: { only?: string | undefined; except: readonly string[] }): Promise<Turn | null> {
+  async findTurn(
+    now: Date,
+    { only, except }: { only?: string | undefined; except: readonly string[] },
+  ): Promise<Turn | null> {
     const query = this.dataSource
       .createQueryBuilder(Import, 'import')
       .where('import.state IN (:...states)', { states: ACTIVE_STATES })
@@ -113,7 +116,12 @@ export class ImportLedgerRepository {
    * Records rows that nobody has claimed, and that all before `checkedLine` were looked at (null: all there are). Rows that were
    * claimed or recorded meanwhile stay as they are.
    */
-  settleUnclaimed(importId: string, results: readonly RowResult[], checkedLine: number | null, now: Date): Promise<void> {
+  settleUnclaimed(
+    importId: string,
+    results: readonly RowResult[],
+    checkedLine: number | null,
+    now: Date,
+  ): Promise<void> {
     return inTransaction(this.dataSource, async (manager) => {
       const settled = await this.write(manager, importId, 0, results);
       await this.count(manager, importId, settled, now, {
@@ -127,7 +135,10 @@ export class ImportLedgerRepository {
    * Claims up to `limit` rows of an import for a worker; null where it has no work any more. Rows that were lost with their workers
    * are claimed apart from the others, and those that were lost too often are set aside as failed.
    */
-  claim(importId: string, { limit, leaseMs, now }: { limit: number; leaseMs: number; now: Date }): Promise<Claim | null> {
+  claim(
+    importId: string,
+    { limit, leaseMs, now }: { limit: number; leaseMs: number; now: Date },
+  ): Promise<Claim | null> {
     return inTransaction(this.dataSource, async (manager) => {
       const active = { id: importId, states: ACTIVE_STATES };
       // First of all, so that those who claim from one import do so one after the other.
@@ -200,7 +211,12 @@ export class ImportLedgerRepository {
    * @throws ClaimLostError where one of them is another worker's by now, ImportStoppedError where the import was cancelled: the
    * transaction must not be committed
    */
-  async settle(claim: Claim, results: readonly RowResult[], now: Date, transaction?: Transaction): Promise<void> {
+  async settle(
+    claim: Claim,
+    results: readonly RowResult[],
+    now: Date,
+    transaction?: Transaction,
+  ): Promise<void> {
     const record = async (manager: EntityManager) => {
       const settled = await this.write(manager, claim.importId, claim.fence, results);
       if (settled.length !== results.length) throw new ClaimLostError();
@@ -250,9 +266,16 @@ export class ImportLedgerRepository {
     );
   }
 
-  private async setAside(manager: EntityManager, importId: string, rows: readonly ImportRow[], now: Date): Promise<void> {
+  private async setAside(
+    manager: EntityManager,
+    importId: string,
+    rows: readonly ImportRow[],
+    now: Date,
+  ): Promise<void> {
     for (const { line, fence } of rows) {
-      const settled = await this.write(manager, importId, fence, [{ line, status: 'failed', problem: SET_ASIDE }]);
+      const settled = await this.write(manager, importId, fence, [
+        { line, status: 'failed', problem: SET_ASIDE },
+      ]);
       await this.count(manager, importId, settled, now, {});
     }
   }
@@ -298,18 +321,28 @@ export class ImportLedgerRepository {
     for (const status of settled) sums.set(COUNTED_AS[status], (sums.get(COUNTED_AS[status]) ?? 0) + 1);
     const { driver } = this.dataSource;
     const columnOf = (property: string) =>
-      driver.escape(this.dataSource.getMetadata(Import).findColumnWithPropertyName(property)?.databaseName ?? property);
-    const counted = Object.fromEntries([...sums].map(([name, sum]) => [name, () => `${columnOf(name)} + ${sum}`]));
+      driver.escape(
+        this.dataSource.getMetadata(Import).findColumnWithPropertyName(property)?.databaseName ?? property,
+      );
+    const counted = Object.fromEntries(
+      [...sums].map(([name, sum]) => [name, () => `${columnOf(name)} + ${sum}`]),
+    );
     const { affected } = await manager
       .createQueryBuilder()
       .update(Import)
-      .set({ ...counted, ...(settled.length > 0 ? { progressAt: now } : {}), revision: () => 'revision + 1', ...more })
+      .set({
+        ...counted,
+        ...(settled.length > 0 ? { progressAt: now } : {}),
+        revision: () => 'revision + 1',
+        ...more,
+      })
       .where('id = :id AND state IN (:...states)', { id: importId, states: ACTIVE_STATES })
       .execute();
     if (affected !== 1) throw new ImportStoppedError();
     const owner = await manager.findOneByOrFail(Import, { id: importId });
     const processed = countProcessed(owner);
-    const begun = owner.pace.length > 0 ? owner.pace : addSample([], now.getTime(), processed - settled.length);
+    const begun =
+      owner.pace.length > 0 ? owner.pace : addSample([], now.getTime(), processed - settled.length);
     const pace = addSample(begun, now.getTime(), processed);
     const isDone = processed === owner.total;
     const isQueued = owner.state === 'queued' && settled.length > 0;

@@ -76,7 +76,8 @@ export class ImportLoop implements OnModuleDestroy {
       return isBusy;
     } catch (error) {
       if (signal.aborted) return false;
-      if (judgeDatabaseError(error) === 'unknown') this.logger.error({ err: error }, 'a turn failed unexpectedly');
+      if (judgeDatabaseError(error) === 'unknown')
+        this.logger.error({ err: error }, 'a turn failed unexpectedly');
       else if (!this.isTold) this.logger.warn('imports wait: the database does not answer');
       this.isTold = true;
       return false;

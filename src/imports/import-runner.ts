@@ -121,6 +121,7 @@ export class ImportRunner {
   private learnBatch(importId: string, done: number, limit: number, tookMs: number): void {
     const { turnMs } = this.times;
     if (tookMs > 2 * turnMs) this.batches.set(importId, Math.max(1, Math.floor(limit / 2)));
-    else if (tookMs < turnMs / 2 && done === limit) this.batches.set(importId, Math.min(MAX_BATCH, limit * 2));
+    else if (tookMs < turnMs / 2 && done === limit)
+      this.batches.set(importId, Math.min(MAX_BATCH, limit * 2));
   }
 }

@@ -179,7 +179,11 @@ export class ImportTurn {
     if (fetched.length + results.length === 0) return;
     try {
       if (misses.length > 0) await this.parts.tracks.rememberMisses(misses).catch(() => undefined); // a note, no more
-      await this.persistently(results, (each) => each.line, (rest) => this.settle(rest));
+      await this.persistently(
+        results,
+        (each) => each.line,
+        (rest) => this.settle(rest),
+      );
       await this.store(fetched);
     } catch (error) {
       if (!(error instanceof ClaimLostError || error instanceof ImportStoppedError)) throw error;
@@ -193,7 +197,11 @@ export class ImportTurn {
   /** Effects and rows together. One recording that cannot be stored does not hold up the others. */
   private async store(fetched: readonly Fetched[]): Promise<void> {
     try {
-      await this.persistently(fetched, ({ row }) => row.line, (rest) => this.storeOnce(rest));
+      await this.persistently(
+        fetched,
+        ({ row }) => row.line,
+        (rest) => this.storeOnce(rest),
+      );
     } catch (error) {
       if (error instanceof ClaimLostError || error instanceof ImportStoppedError) throw error;
       if (judgeDatabaseError(error) !== 'unknown') throw error;

@@ -7,12 +7,29 @@ import { inTransaction, type Transaction } from '../common/transaction';
 import { ImportRow } from './entities/import-row.entity';
 import { Import } from './entities/import.entity';
 import { insertImportRows } from './import-rows.query';
-import { ACTIVE_STATES, type Counts, countProcessed, IMPORT_STATUSES, noCounts, type RowStatus } from './import-states';
+import {
+  ACTIVE_STATES,
+  type Counts,
+  countProcessed,
+  IMPORT_STATUSES,
+  noCounts,
+  type RowStatus,
+} from './import-states';
 import type { JudgedRow } from './intake/judged-row';
 
 interface PageRequest {
   readonly limit: number;
   readonly cursor: string | undefined;
+}
+
+/** What is left to do. */
+export interface Backlog {
+  readonly imports: number;
+  readonly rows: number;
+  /** When rows of an import that has work last became anything; null where none has. */
+  readonly progressAt: Date | null;
+  /** Since when the one that waits longest could have gone on; null where none is due. */
+  readonly dueSince: Date | null;
 }
 
 const storable = (length: number) =>
@@ -32,10 +49,7 @@ export class ImportsRepository {
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
   /** Makes an import that nobody sees yet. */
-  async begin(
-    given: Pick<Import, 'id' | 'shouldRefresh' | 'createdBy'>,
-    now: Date,
-  ): Promise<void> {
+  async begin(given: Pick<Import, 'id' | 'shouldRefresh' | 'createdBy'>, now: Date): Promise<void> {
     await this.dataSource.manager.insert(Import, {
       ...given,
       ...noCounts(),
@@ -90,10 +104,9 @@ export class ImportsRepository {
    */
   accept(
     id: string,
-    { counts, total, now }: { counts: Counts; total: number; now: Date },
-    record: (transaction: Transaction) => Promise<void>,
+    { counts, total, isDone, now }: { counts: Counts; total: number; isDone: boolean; now: Date },
+    record: (accepted: Import, transaction: Transaction) => Promise<void>,
   ): Promise<boolean> {
-    const isDone = countProcessed(counts) === total;
     return inTransaction(this.dataSource, async (manager) => {
       const { affected } = await manager.update(
         Import,
@@ -105,14 +118,13 @@ export class ImportsRepository {
           startedAt: isDone ? now : null,
           finishedAt: isDone ? now : null,
           createdAt: now,
-          // Never served: it comes before all that were.
-          servedAt: NEVER,
+          servedAt: NEVER, // before all that had a turn
           wakeAt: now,
           progressAt: now,
         },
       );
       if (affected !== 1) return false;
-      await record(manager);
+      await record(await manager.findOneByOrFail(Import, { id }), manager);
       return true;
     });
   }
@@ -162,10 +174,10 @@ export class ImportsRepository {
       .limit(limit + 1);
     if (cursor !== undefined) {
       const [atMs, id] = decodeCursor('imports', cursor, importKey);
-      query.andWhere(
-        'import.created_at_ms <= :atMs AND (import.created_at_ms < :atMs OR import.id < :id)',
-        { atMs, id },
-      );
+      query.andWhere('import.created_at_ms <= :atMs AND (import.created_at_ms < :atMs OR import.id < :id)', {
+        atMs,
+        id,
+      });
     }
     return toPage(
       await query.getMany(),
@@ -177,7 +189,11 @@ export class ImportsRepository {
   }
 
   /** In the order of the file. */
-  async listRows(importId: string, status: RowStatus | null, { limit, cursor }: PageRequest): Promise<Page<ImportRow>> {
+  async listRows(
+    importId: string,
+    status: RowStatus | null,
+    { limit, cursor }: PageRequest,
+  ): Promise<Page<ImportRow>> {
     const list = `rows of ${importId} ${status ?? ''}`;
     const after = cursor === undefined ? 0 : decodeCursor(list, cursor, rowKey)[0];
     const rows = await this.readRows(importId, status, after, limit + 1);
@@ -191,7 +207,12 @@ export class ImportsRepository {
   }
 
   /** Rows after a line, in the order of the file. */
-  readRows(importId: string, status: RowStatus | null, afterLine: number, limit: number): Promise<ImportRow[]> {
+  readRows(
+    importId: string,
+    status: RowStatus | null,
+    afterLine: number,
+    limit: number,
+  ): Promise<ImportRow[]> {
     return this.dataSource.manager.find(ImportRow, {
       where: { importId, line: MoreThan(afterLine), ...(status === null ? {} : { status }) },
       order: { line: 'ASC' },
@@ -235,23 +256,21 @@ export class ImportsRepository {
     await inTransaction(this.dataSource, (manager) => this.reopen(manager, id, now));
   }
 
-  /** How much is left, and when rows last became anything, over all imports that could be worked on now. */
-  async describeBacklog(now: Date): Promise<{ imports: number; rows: number; progressAt: Date | null }> {
+  /** How much is left over all imports. */
+  async describeBacklog(now: Date): Promise<Backlog> {
     const found = await this.dataSource.manager.find(Import, {
       where: { state: In([...ACTIVE_STATES]) },
       take: 1000,
     });
+    const times = (each: readonly Date[]) => each.map((moment) => moment.getTime());
     const due = found.filter(({ wakeAt }) => wakeAt <= now);
+    const waitingMs = due.map(({ progressAt, wakeAt }) => Math.max(...times([progressAt, wakeAt])));
+    const progressMs = times(found.map(({ progressAt }) => progressAt));
     return {
       imports: found.length,
       rows: found.reduce((sum, each) => sum + each.total - countProcessed(each), 0),
-      progressAt: due.reduce<Date | null>(
-        (oldest, { progressAt, wakeAt }) => {
-          const since = progressAt > wakeAt ? progressAt : wakeAt;
-          return oldest === null || since < oldest ? since : oldest;
-        },
-        null,
-      ),
+      progressAt: progressMs.length === 0 ? null : new Date(Math.max(...progressMs)),
+      dueSince: waitingMs.length === 0 ? null : new Date(Math.min(...waitingMs)),
     };
   }
 

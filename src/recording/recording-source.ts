@@ -25,6 +25,16 @@ export type Refetched = Recording | AppError;
 export interface SourceReport {
   /** `degraded` where it cannot be asked now, or is about to be refused. */
   readonly state: 'ok' | 'degraded';
+  /** Calls of the last 24 hours, and how many it lets be sent in as long; null: no limit. */
+  readonly day?: {
+    readonly used: number;
+    readonly limit: number | null;
+    /** Those that background work made, and how many it may. */
+    readonly bulkUsed: number;
+    readonly bulkLimit: number | null;
+  };
+  /** Calls a minute that background work may send when nobody else does; null: no limit is known. */
+  readonly bulkCallsPerMinute?: number | null;
   readonly [figure: string]: unknown;
 }
 

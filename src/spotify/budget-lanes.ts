@@ -83,7 +83,8 @@ function withLane(state: BudgetState, lane: Lane, laneState: BudgetState['lanes'
   return { ...state, lanes: { ...state.lanes, [lane]: laneState } };
 }
 
-function bulkCap({ lanes, clockMs }: BudgetState, cap: number): number {
+/** Calls of the window that bulk work may hold. */
+export function bulkCap({ lanes, clockMs }: BudgetState, cap: number): number {
   const isQuiet = clockMs - lanes.interactive.askedAtMs >= QUIET_MS;
   return Math.max(1, isQuiet ? cap - Math.floor(cap * QUIET_RESERVE) : Math.floor(cap * BULK_SHARE));
 }

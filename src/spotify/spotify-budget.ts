@@ -1,4 +1,4 @@
-import { whenLaneHasPlace, whenPaced, noteWaiting, takePace } from './budget-lanes';
+import { whenLaneHasPlace, whenPaced, noteWaiting, takePace, bulkCap } from './budget-lanes';
 import { learnedCap, learnFromRefusal, learnFromSuccess, noteSent, WINDOW_MS } from './budget-learner';
 import { atTime, type BudgetLimits, type BudgetState, type Lane } from './budget-state';
 import {
@@ -46,6 +46,8 @@ export interface BudgetAnswer {
 
 /** What health and metrics show. */
 export interface BudgetReport {
+  /** What bulk work may send as things are; null: nothing limits it. */
+  readonly bulkCallsPerMinute: number | null;
   readonly window: {
     readonly used: number;
     /** As configured; null: none. */
@@ -129,7 +131,9 @@ export function recordAnswer(state: BudgetState, answer: BudgetAnswer): BudgetSt
 export function describe(state: BudgetState, now: number, limits: BudgetLimits): BudgetReport {
   const current = atTime(state, now);
   const { cooldown } = current;
+  const cap = knownCap(current, limits);
   return {
+    bulkCallsPerMinute: cap === Infinity ? null : (bulkCap(current, cap) * 60_000) / WINDOW_MS,
     window: {
       used: current.log.length,
       limit: limits.requestsPer30s || null,

@@ -114,7 +114,8 @@ export class SpotifySource extends RecordingSource {
       timer = setTimeout(resolve, REPORT_TIMEOUT_MS, null);
     });
     const told = this.gate.describe().then(
-      ({ window, day, cooldown }) => ({
+      ({ window, day, cooldown, bulkCallsPerMinute }) => ({
+        bulkCallsPerMinute,
         window,
         day,
         cooldown: cooldown && {

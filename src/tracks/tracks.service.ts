@@ -23,6 +23,9 @@ import { type SaveOptions, TracksRepository } from './tracks.repository';
 /** Spotify's index has been empty for a day and come back: a miss is remembered, but not for ever. */
 const MISS_LIFETIME_MS = 10 * 60 * 1000;
 
+/** Tracks of a list that is read to its end. */
+const READ_TOGETHER = 200;
+
 /** What became of one entry of a lookup. */
 export type LookupResult =
   | { readonly input: string; readonly status: 'found'; readonly isrc: Isrc; readonly track: TrackDocument }
@@ -126,6 +129,16 @@ export class TracksService {
 
   listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
     return this.listing((search) => search.listTracks(filter, page));
+  }
+
+  /** All tracks of a list, some hundred at a time: what is read is never held for long. */
+  async *readTracks(filter: TrackFilter): AsyncGenerator<readonly TrackDocument[]> {
+    let cursor: string | undefined;
+    do {
+      const { items, nextCursor } = await this.listTracks(filter, { limit: READ_TOGETHER, cursor });
+      if (items.length > 0) yield items;
+      cursor = nextCursor ?? undefined;
+    } while (cursor !== undefined);
   }
 
   /** @throws TrackNotFoundError */

@@ -8,6 +8,7 @@ import { ROLES, type Role } from '../../src/auth/scopes';
 import { createHttpAdapter } from '../../src/common/http-server';
 import { settings } from '../../src/config/settings';
 import { DatabaseConnector } from '../../src/database/database.connector';
+import { ImportLoop } from '../../src/imports/import-loop';
 import { describeApi } from '../../src/openapi';
 import { createTestDatabase, type TestDatabase } from './database';
 import { OpenApiConformity } from './openapi-conformity';
@@ -71,6 +72,7 @@ export async function startApp(environment: Readonly<Record<string, string>> = {
   await app.listen(0, '127.0.0.1');
   await app.get(DatabaseConnector).open();
   const url = (await app.getUrl()).replace(/\/$/, '');
+  app.get(ImportLoop).start();
   const service = app.get(ApiTokensService);
   const tokens = Object.fromEntries(
     await Promise.all(

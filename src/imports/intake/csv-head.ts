@@ -36,9 +36,7 @@ export function readCsvHead(head: string, column: string | null): CsvHead | null
   });
   if (readings.every(({ cells }) => cells === null)) return null;
   const columnsOf = ({ cells }: (typeof readings)[number]) => cells?.length ?? 0;
-  const [best] = readings
-    .filter(({ found }) => found !== null)
-    .sort((a, b) => columnsOf(b) - columnsOf(a)); // stable: the comma first
+  const [best] = readings.filter(({ found }) => found !== null).sort((a, b) => columnsOf(b) - columnsOf(a)); // stable: the comma first
   if (best?.found === undefined || best.found === null) throw noColumn(column);
   return { delimiter: best.delimiter, ...best.found };
 }

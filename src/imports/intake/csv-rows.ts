@@ -112,7 +112,8 @@ class CsvRows {
   private pass(work: (done: (error?: Error | null) => void) => void): Promise<void> {
     return new Promise((resolve, reject) => {
       work((error) => {
-        if (error === undefined || error === null) setImmediate(resolve); // others get a turn
+        if (error === undefined || error === null)
+          setImmediate(resolve); // others get a turn
         else reject(error instanceof CsvError ? toUploadError(error) : error);
       });
     });

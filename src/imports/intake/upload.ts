@@ -60,7 +60,11 @@ export function openUpload({ body, contentType, contentEncoding, column }: Uploa
   const hash = createHash('sha256').update(type);
   const bytes = measured(expand(body, contentEncoding), (chunk) => hash.update(chunk));
   const texts = decodeText(bytes, format.isUtf8 ? 'utf-8' : charset);
-  return { rows: format.read(texts, column), fingerprint: () => hash.digest('hex') };
+  let fingerprint: string | undefined; // a hash can be read once
+  return {
+    rows: format.read(texts, column),
+    fingerprint: () => (fingerprint ??= hash.digest('hex')),
+  };
 }
 
 function readContentType(header = ''): { type: string; charset: string | null } {

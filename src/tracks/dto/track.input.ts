@@ -65,6 +65,18 @@ export const listTracksQuery = z.strictObject({
 });
 export type ListTracksQuery = z.infer<typeof listTracksQuery>;
 
+/** Query of `GET /v1/exports/tracks`: the filters of the list, and no page. */
+export const exportTracksQuery = z.strictObject({
+  format: z
+    .enum(['csv', 'ndjson'], { error: 'must be csv or ndjson' })
+    .default('csv')
+    .describe('The form of the file.'),
+  artist: nameText('Part of the name of one of the artists.'),
+  title: nameText('Part of the title.'),
+  isrcPrefix,
+});
+export type ExportTracksQuery = z.infer<typeof exportTracksQuery>;
+
 /** Query of `GET /v1/artists`. */
 export const listArtistsQuery = z.strictObject({ name: nameText('Part of the name.'), ...pageQuery });
 export type ListArtistsQuery = z.infer<typeof listArtistsQuery>;

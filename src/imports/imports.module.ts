@@ -1,0 +1,39 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { IdempotencyModule } from '../idempotency/idempotency.module';
+import { RedisModule } from '../redis/redis.module';
+import { SourcesModule } from '../sources/sources.module';
+import { TracksModule } from '../tracks/tracks.module';
+import { ImportEvents } from './import-events';
+import { ImportIntake } from './import-intake';
+import { ImportLedgerRepository } from './import-ledger.repository';
+import { ImportLoop } from './import-loop';
+import { ImportProgress } from './import-progress';
+import { ImportQueue } from './import-queue';
+import { ImportRunner } from './import-runner';
+import { IMPORT_CLOCK, IMPORT_TIMES, SYSTEM_CLOCK, USUAL_TIMES } from './import-times';
+import { ImportsController } from './imports.controller';
+import { ImportsHealth } from './imports.health';
+import { ImportsRepository } from './imports.repository';
+import { ImportsService } from './imports.service';
+
+@Module({
+  imports: [TracksModule, SourcesModule, IdempotencyModule, RedisModule, TerminusModule],
+  controllers: [ImportsController],
+  providers: [
+    ImportsRepository,
+    ImportLedgerRepository,
+    ImportIntake,
+    ImportProgress,
+    ImportsService,
+    ImportEvents,
+    ImportRunner,
+    ImportQueue,
+    ImportLoop,
+    ImportsHealth,
+    { provide: IMPORT_TIMES, useValue: USUAL_TIMES },
+    { provide: IMPORT_CLOCK, useValue: SYSTEM_CLOCK },
+  ],
+  exports: [ImportsService, ImportLoop, ImportRunner, ImportsHealth],
+})
+export class ImportsModule {}

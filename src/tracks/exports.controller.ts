@@ -1,0 +1,54 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import { RequiresScope } from '../auth/policy.decorators';
+import { ApiProblems } from '../common/api-docs';
+import { Produces } from '../common/produces.decorator';
+import { toCsv } from '../common/csv-text';
+import { CSV_TYPE, fileHeaders, NDJSON_TYPE, streamText } from '../common/download';
+import { type ExportTracksQuery, exportTracksQuery } from './dto/track.input';
+import type { TrackView } from './dto/track.view';
+import { toCells, TRACK_COLUMNS } from './track-columns';
+import { TracksService } from './tracks.service';
+
+@ApiTags('exports')
+@Controller('v1/exports')
+export class ExportsController {
+  constructor(private readonly tracks: TracksService) {}
+
+  @Get('tracks')
+  @RequiresScope('tracks:read')
+  @Produces('text/csv', 'application/x-ndjson')
+  @ApiOperation({
+    summary: 'Stored tracks as a file, the most popular first',
+    description: `CSV has the columns ${TRACK_COLUMNS.join(', ')}; several artists, ids or markets are joined by "; ", and a cell that a spreadsheet would take for a formula begins with an apostrophe. NDJSON has a track a line, as \`GET /v1/tracks/{isrc}\` shows it.`,
+  })
+  @ApiOkResponse({
+    description: 'The file, as it is read.',
+    content: {
+      'text/csv': { schema: { type: 'string' } },
+      'application/x-ndjson': { schema: { type: 'string' } },
+    },
+  })
+  @ApiProblems()
+  export(
+    @Query({ schema: exportTracksQuery }) { format, artist, title, isrcPrefix }: ExportTracksQuery,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Readable {
+    const filter = { artist: artist ?? null, title: title ?? null, isrcPrefix: isrcPrefix ?? null };
+    const batches = () => this.tracks.readTracks(filter);
+    if (format === 'ndjson') {
+      return streamText(request, reply, fileHeaders(NDJSON_TYPE, 'tracks.ndjson'), async function* () {
+        for await (const tracks of batches()) {
+          yield tracks.map(({ body }) => `${body}\n`).join('');
+        }
+      });
+    }
+    return streamText(request, reply, fileHeaders(CSV_TYPE, 'tracks.csv'), async function* () {
+      yield toCsv([TRACK_COLUMNS]);
+      for await (const tracks of batches()) yield toCsv(tracks.map(({ body }) => toCells(JSON.parse(body) as TrackView)));
+    });
+  }
+}
