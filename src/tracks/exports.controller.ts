@@ -48,7 +48,8 @@ export class ExportsController {
     }
     return streamText(request, reply, fileHeaders(CSV_TYPE, 'tracks.csv'), async function* () {
       yield toCsv([TRACK_COLUMNS]);
-      for await (const tracks of batches()) yield toCsv(tracks.map(({ body }) => toCells(JSON.parse(body) as TrackView)));
+      for await (const tracks of batches())
+        yield toCsv(tracks.map(({ body }) => toCells(JSON.parse(body) as TrackView)));
     });
   }
 }

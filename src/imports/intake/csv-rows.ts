@@ -1,4 +1,4 @@
-import { CsvError, type Parser, parse } from 'csv-parse';
+import { CsvError, type Info, type Options, Parser } from 'csv-parse';
 import { CSV_DIALECT, readCsvHead } from './csv-head';
 import { type FileRow, MAX_ROW_CHARACTERS, partsOf } from './file-row';
 import { UnreadableUploadError } from './import-input.errors';
@@ -42,8 +42,24 @@ async function takeHead(parts: AsyncIterator<string>): Promise<string> {
   return head;
 }
 
+/** Takes rows as they are parsed. As a stream of objects, or by the parser's own callback, they take several times as long. */
+class RowParser extends Parser {
+  constructor(
+    options: Options,
+    private readonly onRow: (cells: string[], info: Info) => void,
+  ) {
+    super(options);
+  }
+
+  override push(cells: string[] | null): boolean {
+    if (cells === null) return super.push(null);
+    this.onRow(cells, this.info);
+    return true;
+  }
+}
+
 class CsvRows {
-  private readonly parser: Parser;
+  private readonly parser: RowParser;
   private found: FileRow[] = [];
   private isHeaderDue: boolean;
   /** Rows and empty lines told by the parser, and the characters it got since the last of them. */
@@ -55,14 +71,8 @@ class CsvRows {
     linesBefore: number,
   ) {
     this.isHeaderDue = hasHeader;
-    this.parser = parse({
-      ...CSV_DIALECT,
-      delimiter,
-      // Taken here and not handed on: as a stream of objects they would take several times as long.
-      on_record: (cells: string[], { lines }) => {
-        this.take(cells, column, linesBefore + lines);
-        return null;
-      },
+    this.parser = new RowParser({ ...CSV_DIALECT, delimiter }, (cells, { lines }) => {
+      this.take(cells, column, linesBefore + lines);
     });
     this.parser.on('error', () => undefined); // it comes with the call that caused it, too
     this.parser.resume();

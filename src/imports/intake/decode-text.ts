@@ -84,7 +84,9 @@ function refuseNoText(head: Uint8Array): void {
 function detect(part: Uint8Array, isLast: boolean): { encoding: Encoding | null; asciiLength: number } {
   if (part[0] === 0xff && part[1] === 0xfe) return { encoding: 'utf-16le', asciiLength: 0 };
   if (part[0] === 0xfe && part[1] === 0xff) return { encoding: 'utf-16be', asciiLength: 0 };
-  const at = part.findIndex((byte) => byte >= 0x80);
+  const at = Buffer.from(part.buffer, part.byteOffset, part.length)
+    .toString('latin1')
+    .search(/[\x80-\xff]/);
   if (at < 0) return { encoding: null, asciiLength: part.length };
   const length = utf8Length(part[at] ?? 0);
   const rest = part.subarray(at + 1, at + length);

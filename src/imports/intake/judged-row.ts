@@ -1,6 +1,9 @@
-import { type Isrc, parseIsrc } from '../../recording/isrc';
+import { isIsrc, type Isrc, parseIsrc } from '../../recording/isrc';
 import type { FileRow } from './file-row';
 import type { IsrcSet } from './isrc-set';
+
+/** NUL, and what may be half a character. */
+const UNSTORABLE = /[\0\ud800-\udfff]/;
 
 /** A row as it goes into the ledger. */
 export interface JudgedRow {
@@ -22,7 +25,7 @@ export function judgeRow({ line, input, fault }: FileRow, seen: IsrcSet): Judged
   const invalid = (why: string) =>
     ({ line, input: kept, isrc: null, status: 'invalid', problem: `invalid-isrc: ${why}` }) as const;
   if (fault !== undefined) return invalid(fault);
-  const reading = parseIsrc(input);
+  const reading = isIsrc(input) ? { isrc: input } : parseIsrc(input); // most are in canonical form already
   if ('fault' in reading) {
     const codes = countCodes(input);
     return invalid(codes > 1 ? `it holds ${codes} codes: give each a row of its own` : reading.fault);
@@ -43,5 +46,5 @@ function countCodes(input: string): number {
 /** As it was, cut, and without what a database refuses: NUL, and halves of surrogate pairs. */
 function keep(input: string): string {
   const cut = input.length > KEPT_CHARACTERS ? `${input.slice(0, KEPT_CHARACTERS)}…` : input;
-  return Buffer.from(cut.replaceAll('\0', '\ufffd'), 'utf8').toString('utf8');
+  return UNSTORABLE.test(cut) ? Buffer.from(cut.replaceAll('\0', '\ufffd'), 'utf8').toString('utf8') : cut;
 }
