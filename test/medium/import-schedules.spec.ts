@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { openMigrated } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -12,6 +13,7 @@ jest.setTimeout(600_000);
 let database: TestDatabase;
 let dataSource: DataSource;
 beforeAll(async () => {
+  Logger.overrideLogger(false); // killed workers complain
   database = await createTestDatabase();
   dataSource = await openMigrated(database.url);
 });

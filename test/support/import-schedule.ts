@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataSource } from 'typeorm';
+import { type DataSource, In } from 'typeorm';
 import { ImportRow } from '../../src/imports/entities/import-row.entity';
 import { Import } from '../../src/imports/entities/import.entity';
 import { ImportIntake } from '../../src/imports/import-intake';
@@ -125,18 +125,19 @@ class FaultyWorker {
   /** Works until it is killed or stopped. True where the process was asked to stop. */
   async work(importIds: readonly string[], isOver: () => boolean): Promise<void> {
     while (!this.stopping.signal.aborted && !isOver()) {
+      let isBusy = false;
       for (const id of importIds) {
         try {
           this.source.kill = () => {
             this.kill('a row');
           };
-          await this.runner.turn(this.stopping.signal, id);
+          isBusy = (await this.runner.turn(this.stopping.signal, id)) || isBusy;
         } catch (error) {
           if (this.isDead) return;
           if (!isDatabaseFault(error)) this.tell(`a turn failed: ${String(error)}`);
         }
       }
-      await sleep(2);
+      if (!isBusy) await sleep(15);
     }
   }
 
@@ -265,7 +266,10 @@ export async function runImportSchedule(dataSource: DataSource, seed: number): P
       await new FaultyWorker(dataSource, source, own, left, tell(worker)).work(ids, () => isOver);
     }
   };
-  const read = () => Promise.all(ids.map((id) => imports.findImport(id)));
+  const read = async () => {
+    const found = await dataSource.manager.findBy(Import, { id: In(ids) });
+    return ids.map((id) => found.find((one) => one.id === id) ?? null);
+  };
   const watch = async () => {
     const last = new Map<string, number>();
     while (!isOver) {
@@ -288,7 +292,7 @@ export async function runImportSchedule(dataSource: DataSource, seed: number): P
         isOver = true;
       }
       const [first] = ids;
-      if (first !== undefined && !isCancelled && random() < 0.02) {
+      if (first !== undefined && !isOver && !isCancelled && random() < 0.08) {
         isCancelled = mayFall = true;
         story.push('cancelled, and taken up again');
         await imports.cancel(first, new Date(virtualNow()));
@@ -297,7 +301,7 @@ export async function runImportSchedule(dataSource: DataSource, seed: number): P
         mayFall = false;
         last.clear();
       }
-      await sleep(8);
+      await sleep(30);
     }
   };
   await Promise.all([watch(), ...Array.from({ length: pick(1, 3) }, (_, worker) => process(worker))]);
