@@ -10,6 +10,8 @@ import { AuditEvent } from '../auth/entities/audit-event.entity';
 import { AuthVersion } from '../auth/entities/auth-version.entity';
 import type { DatabaseAddress } from '../config/database-url';
 import { IdempotentCall } from '../idempotency/entities/idempotent-call.entity';
+import { ImportRow } from '../imports/entities/import-row.entity';
+import { Import } from '../imports/entities/import.entity';
 import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
 import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
@@ -25,6 +27,7 @@ import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream
 import { ApiTokenLifecycle1795400000000 } from './migrations/1795400000000-api-token-lifecycle';
 import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
 import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
+import { Imports1795430000000 } from './migrations/1795430000000-imports';
 import { installSqliteGate } from './sqlite-gate';
 
 /** Where nobody says how many connections a process may have: commands and tests. */
@@ -57,7 +60,12 @@ const COMMON = {
     AuditEvent,
     UpstreamBudget,
     IdempotentCall,
+<<<<<<< HEAD
     ReplicaBeat,
+=======
+    Import,
+    ImportRow,
+>>>>>>> b51af7c (Fit imports to the stored documents of tracks)
   ],
   migrations: [
     Initial1795305600000,
@@ -65,6 +73,7 @@ const COMMON = {
     ApiTokenLifecycle1795400000000,
     Idempotency1795401000000,
     TrackDocument1795410000000,
+    Imports1795430000000,
   ],
   migrationsTransactionMode: 'each',
   synchronize: false,

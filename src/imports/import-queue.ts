@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { type Job, Queue, Worker } from 'bullmq';
+import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
 import { type Settings, settings } from '../config/settings';
 import { RedisConnection, toRedisOptions } from '../redis/redis-connection';
 
@@ -37,13 +37,13 @@ export class ImportQueue {
   open(turn: (importId: string) => Promise<boolean>): void {
     const { redis } = this.settings;
     if (redis === null) return;
-    const connection = { ...toRedisOptions(redis), maxRetriesPerRequest: null };
+    const options = toRedisOptions(redis);
     this.queue = new Queue(NAME, {
-      connection: { ...connection, enableOfflineQueue: false, maxRetriesPerRequest: 0 },
+      connection: { ...options, enableOfflineQueue: false, maxRetriesPerRequest: 0 } as ConnectionOptions,
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
     });
     this.worker = new Worker(NAME, ({ data }: Job<TurnJob>) => turn(data.importId), {
-      connection,
+      connection: { ...options, maxRetriesPerRequest: null } as ConnectionOptions, // as its blocking reads want it
       concurrency: 1,
       lockDuration: LOCK_MS,
       stalledInterval: LOCK_MS,

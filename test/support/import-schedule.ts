@@ -17,7 +17,8 @@ import {
   SourceTimeoutError,
   SourceUnavailableError,
 } from '../../src/recording/recording-source';
-import { CatalogueSearchRepository } from '../../src/tracks/catalogue-search.repository';
+import { OneDatabase } from '../../src/common/read-database';
+import { TrackDocumentsRepository } from '../../src/tracks/track-documents.repository';
 import { Track } from '../../src/tracks/entities/track.entity';
 import { TracksRepository } from '../../src/tracks/tracks.repository';
 import { TracksService } from '../../src/tracks/tracks.service';
@@ -113,8 +114,14 @@ class FaultyWorker {
       },
     };
     const ledger = this.faulty(new ImportLedgerRepository(dataSource));
+    const reads = new OneDatabase(dataSource);
     const tracks = this.faulty(
-      new TracksService(new TracksRepository(dataSource), new CatalogueSearchRepository(dataSource), source),
+      new TracksService(
+        new TracksRepository(dataSource),
+        new TrackDocumentsRepository(dataSource, reads),
+        reads,
+        source,
+      ),
     );
     this.runner = new ImportRunner(ledger, tracks, USUAL_TIMES, clock);
     this.source = source;
