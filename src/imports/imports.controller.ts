@@ -15,7 +15,6 @@ import type { Caller } from '../auth/caller';
 import { CurrentCaller, RequiresScope } from '../auth/policy.decorators';
 import { ApiBodyProblems, ApiProblems } from '../common/api-docs';
 import { Produces } from '../common/produces.decorator';
-import { toCsv } from '../common/csv-text';
 import { CSV_TYPE, fileHeaders, NDJSON_TYPE, streamText } from '../common/download';
 import { linkNext, noBody, noQuery } from '../common/page';
 import { ApiIdempotent, IdempotencyKey, REPLAYED_HEADER, sendAnswer } from '../idempotency/idempotency-key';
@@ -34,11 +33,11 @@ import {
   importView,
   ROW_COLUMNS,
   toImportRowPageView,
-  toImportRowView,
 } from './dto/import.view';
 import { UPLOAD_BODY } from './dto/upload.description';
 import { ImportEvents } from './import-events';
 import { ImportsService } from './imports.service';
+import { rowsAsCsv, rowsAsNdjson } from './rows-file';
 
 const ID_PARAMETER = {
   name: 'id',
@@ -154,12 +153,7 @@ export class ImportsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Readable> {
     const batches = await this.imports.openRows(id);
-    return streamText(request, reply, fileHeaders(CSV_TYPE, `${id}.csv`), async function* () {
-      yield toCsv([ROW_COLUMNS]);
-      for await (const rows of batches) {
-        yield toCsv(rows.map(toImportRowView).map((row) => ROW_COLUMNS.map((name) => row[name])));
-      }
-    });
+    return streamText(request, reply, fileHeaders(CSV_TYPE, `${id}.csv`), () => rowsAsCsv(batches));
   }
 
   @Get(':id/rows.ndjson')
@@ -176,11 +170,7 @@ export class ImportsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Readable> {
     const batches = await this.imports.openRows(id);
-    return streamText(request, reply, fileHeaders(NDJSON_TYPE, `${id}.ndjson`), async function* () {
-      for await (const rows of batches) {
-        yield rows.map((row) => `${JSON.stringify(toImportRowView(row))}\n`).join('');
-      }
-    });
+    return streamText(request, reply, fileHeaders(NDJSON_TYPE, `${id}.ndjson`), () => rowsAsNdjson(batches));
   }
 
   @Get(':id/events')

@@ -5,11 +5,10 @@ import type { Readable } from 'node:stream';
 import { RequiresScope } from '../auth/policy.decorators';
 import { ApiProblems } from '../common/api-docs';
 import { Produces } from '../common/produces.decorator';
-import { toCsv } from '../common/csv-text';
 import { CSV_TYPE, fileHeaders, NDJSON_TYPE, streamText } from '../common/download';
 import { type ExportTracksQuery, exportTracksQuery } from './dto/track.input';
-import type { TrackView } from './dto/track.view';
-import { toCells, TRACK_COLUMNS } from './track-columns';
+import { TRACK_COLUMNS } from './track-columns';
+import { tracksAsFile } from './tracks-file';
 import { TracksService } from './tracks.service';
 
 @ApiTags('exports')
@@ -38,18 +37,8 @@ export class ExportsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Readable {
     const filter = { artist: artist ?? null, title: title ?? null, isrcPrefix: isrcPrefix ?? null };
-    const batches = () => this.tracks.readTracks(filter);
-    if (format === 'ndjson') {
-      return streamText(request, reply, fileHeaders(NDJSON_TYPE, 'tracks.ndjson'), async function* () {
-        for await (const tracks of batches()) {
-          yield tracks.map(({ body }) => `${body}\n`).join('');
-        }
-      });
-    }
-    return streamText(request, reply, fileHeaders(CSV_TYPE, 'tracks.csv'), async function* () {
-      yield toCsv([TRACK_COLUMNS]);
-      for await (const tracks of batches())
-        yield toCsv(tracks.map(({ body }) => toCells(JSON.parse(body) as TrackView)));
-    });
+    const headers =
+      format === 'csv' ? fileHeaders(CSV_TYPE, 'tracks.csv') : fileHeaders(NDJSON_TYPE, 'tracks.ndjson');
+    return streamText(request, reply, headers, () => tracksAsFile(format, this.tracks.readTracks(filter)));
   }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { pageQuery } from '../../common/page';
 import { normaliseIsrcPrefix } from '../../recording/isrc';
 import { type NameQuery, parseNameQuery } from '../name-search';
+import { EXPORT_FORMATS } from '../tracks-file';
 
 const MAX_LOOKUP = 1000;
 
@@ -68,7 +69,7 @@ export type ListTracksQuery = z.infer<typeof listTracksQuery>;
 /** Query of `GET /v1/exports/tracks`: the filters of the list, and no page. */
 export const exportTracksQuery = z.strictObject({
   format: z
-    .enum(['csv', 'ndjson'], { error: 'must be csv or ndjson' })
+    .enum(EXPORT_FORMATS, { error: 'must be csv or ndjson' })
     .default('csv')
     .describe('The form of the file.'),
   artist: nameText('Part of the name of one of the artists.'),
