@@ -33,7 +33,7 @@ export function addExportCommand(program: Command): void {
     .option('--isrc-prefix <prefix>', 'the first characters of the ISRC', readPrefix)
     .option('--server <url>', 'of this server; default: of the database of DATABASE_URL')
     .option('--token <token>', 'for the server; better in DEADWAX_TOKEN, which no list of processes shows')
-    .action(async (options: ExportOptions, command: Command) => {
+    .action(async (options: ExportOptions) => {
       try {
         if (options.server === undefined) {
           await withApp((app) =>
@@ -45,7 +45,8 @@ export function addExportCommand(program: Command): void {
         }
       } catch (error) {
         if (!(error instanceof RemoteCallError || error instanceof AppError)) throw error;
-        command.error(`error: ${error.message}`);
+        console.error(`error: ${error.message}`);
+        process.exitCode = 1;
       }
     });
 }

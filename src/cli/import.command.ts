@@ -83,7 +83,8 @@ export function addImportCommand(program: Command): void {
         else await work(new RemoteTarget(new RemoteService(options.server, options.token ?? remoteToken())));
       } catch (error) {
         if (!(error instanceof RemoteCallError || error instanceof AppError)) throw error;
-        command.error(`error: ${error.message}`);
+        console.error(`error: ${error.message}`);
+        process.exitCode = 1;
       }
     });
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { judgeDatabaseError } from '../common/database-error';
 import type { Isrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
@@ -57,6 +58,7 @@ export class ImportTurn {
   ) {
     this.open = new Map(claim.rows.map((row) => [row.line, row]));
     this.lastFlushMs = this.nowMs;
+    setMaxListeners(0, this.ended.signal); // each of the calls in flight has one
   }
 
   /**
