@@ -64,18 +64,23 @@ it('asks nothing for what is stored, or lately was not found', async () => {
 });
 
 it('U03 parks an import while Spotify wants to be left alone, tells until when, and lets it be cancelled', async () => {
-  const isrcs = codes(30);
-  spotify.ban(20_520);
-  const id = await start(isrcs);
-  const parked = await importWhen(service, id, ({ status }) => status === 'paused');
-  const waitSeconds = (Date.parse(parked.resumesAt as string) - Date.now()) / 1000;
-  expect(waitSeconds).toBeGreaterThan(20_000);
-  expect(waitSeconds).toBeLessThan(25_000);
-  expect(parked.etaSeconds === null || parked.etaSeconds > 20_000).toBe(true);
-  expect(parked.counts).toMatchObject({ failed: 0, pending: 30 });
-  const { body } = await post(`/v1/imports/${id}/cancel`);
-  expect(body).toMatchObject({ status: 'cancelled', resumesAt: null, counts: { pending: 30 } });
-  await service.app.get(DataSource).query('DELETE FROM upstream_budget');
+  const banned = await startSpotifyFake();
+  const parking = await startApp(spotifyEnvironment(banned)); // its budget remembers the ban
+  try {
+    banned.ban(20_520);
+    const { body } = await parking.call('POST', '/v1/imports', { json: { isrcs: codes(30) } });
+    const id = body.id as string;
+    const parked = await importWhen(parking, id, ({ status }) => status === 'paused');
+    const waitSeconds = (Date.parse(parked.resumesAt as string) - Date.now()) / 1000;
+    expect(waitSeconds).toBeGreaterThan(20_000);
+    expect(waitSeconds).toBeLessThan(90_000); // each call in flight lengthens the ban
+    expect(parked.counts).toMatchObject({ failed: 0, pending: 30 });
+    const cancelled = await parking.call('POST', `/v1/imports/${id}/cancel`);
+    expect(cancelled.body).toMatchObject({ status: 'cancelled', resumesAt: null, counts: { pending: 30 } });
+  } finally {
+    await parking.stop();
+    await banned.stop();
+  }
 });
 
 it('J06 stops within a second, keeps what is done, and takes the rest up again', async () => {
