@@ -60,12 +60,9 @@ const COMMON = {
     AuditEvent,
     UpstreamBudget,
     IdempotentCall,
-<<<<<<< HEAD
     ReplicaBeat,
-=======
     Import,
     ImportRow,
->>>>>>> b51af7c (Fit imports to the stored documents of tracks)
   ],
   migrations: [
     Initial1795305600000,

@@ -14,5 +14,6 @@ export const fullHealthView = z
   })
   .meta({
     id: 'Health',
-    description: 'Each part by name: database, source, imports, process; identityProvider where there is one.',
+    description:
+      'Each part by name: database, source, imports, process; identityProvider where there is one.',
   });

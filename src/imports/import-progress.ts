@@ -63,8 +63,11 @@ export class ImportProgress {
       const known = this.source.report().then(
         ({ bulkCallsPerMinute = null, day }): CallAllowance => ({
           callsPerMinute: bulkCallsPerMinute,
-          callsPerDay: day?.limit ?? null,
-          callsLeftToday: day === undefined || day.limit === null ? null : Math.max(0, day.limit - day.used),
+          callsPerDay: day?.bulkLimit ?? null,
+          callsLeftToday:
+            day === undefined || day.limit === null || day.bulkLimit === null
+              ? null
+              : Math.max(0, Math.min(day.limit - day.used, day.bulkLimit - day.bulkUsed)),
         }),
         () => NO_LIMIT,
       );
