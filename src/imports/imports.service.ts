@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Caller, callerIdOf } from '../auth/caller';
 import type { Page } from '../common/page';
 import type { Transaction } from '../common/transaction';
+import { fingerprintOf } from '../idempotency/idempotency-key';
 import {
   answerAgain,
   IdempotencyService,
@@ -63,7 +64,7 @@ export class ImportsService {
     { shouldRefresh, key }: { shouldRefresh: boolean; key: string | null },
   ): Promise<{ answer: StoredAnswer; isReplay: boolean }> {
     const opened = openUpload(upload); // refused before the key is taken
-    const print = () => `${opened.fingerprint()} ${upload.column ?? ''} ${shouldRefresh}`;
+    const print = () => fingerprintOf([opened.fingerprint(), upload.column, shouldRefresh]);
     const claim = key === null ? null : await this.idempotency.claim(callerIdOf(caller), OPERATION, key);
     if (claim?.kind === 'running') throw stillRunning(claim.retryAfterSeconds);
     if (claim?.kind === 'done') {

@@ -20,6 +20,7 @@ import {
 import { OneDatabase } from '../../src/common/read-database';
 import { TrackDocumentsRepository } from '../../src/tracks/track-documents.repository';
 import { Track } from '../../src/tracks/entities/track.entity';
+import { TrackRefresher } from '../../src/tracks/track-refresher';
 import { TracksRepository } from '../../src/tracks/tracks.repository';
 import { TracksService } from '../../src/tracks/tracks.service';
 import { aRecording } from '../builders/recording';
@@ -84,6 +85,10 @@ class FateSource extends RecordingSource {
     });
   }
 
+  override refetch() {
+    return Promise.resolve(new Map());
+  }
+
   override report() {
     return Promise.resolve({ state: 'ok' as const });
   }
@@ -115,12 +120,14 @@ class FaultyWorker {
     };
     const ledger = this.faulty(new ImportLedgerRepository(dataSource));
     const reads = new OneDatabase(dataSource);
+    const repository = new TracksRepository(dataSource);
     const tracks = this.faulty(
       new TracksService(
-        new TracksRepository(dataSource),
+        repository,
         new TrackDocumentsRepository(dataSource, reads),
         reads,
         source,
+        new TrackRefresher(repository, source),
       ),
     );
     this.runner = new ImportRunner(ledger, tracks, USUAL_TIMES, clock);
