@@ -1,4 +1,5 @@
 import { conditional } from './measures/conditional';
+import { imports } from './measures/imports';
 import { lookup } from './measures/lookup';
 import { overload } from './measures/overload';
 import { pages } from './measures/pages';
@@ -16,6 +17,7 @@ export const MEASURES: readonly Measure[] = [
   lookup,
   pages,
   writes,
+  imports,
   overload,
   size,
   profile,

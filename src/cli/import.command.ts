@@ -93,10 +93,10 @@ async function run(target: ImportTarget, file: ImportFile, { report, json }: Imp
   const started = await target.start(file);
   const { id } = started;
   const stopping = new AbortController();
-  let isInterrupted = false;
+  const state = { isInterrupted: false };
   const interrupt = () => {
-    if (isInterrupted) process.exit(INTERRUPTED);
-    isInterrupted = true;
+    if (state.isInterrupted) process.exit(INTERRUPTED);
+    state.isInterrupted = true;
     stopping.abort();
   };
   process.on('SIGINT', interrupt);
@@ -106,13 +106,13 @@ async function run(target: ImportTarget, file: ImportFile, { report, json }: Imp
       shown?.end();
     });
     await Promise.all([worked, shown?.ended]);
-    if (isInterrupted) await target.cancel(id).catch(() => undefined); // it may have ended just now
+    if (state.isInterrupted) await target.cancel(id).catch(() => undefined); // it may have ended just now
     const end = await target.read(id);
     if (report !== undefined)
       await pipeline(Readable.from(await target.report(id)), createWriteStream(report));
     if (json) console.log(JSON.stringify(end, null, 2));
     else console.log(summaryOf(end));
-    if (isInterrupted) process.exitCode = INTERRUPTED;
+    if (state.isInterrupted) process.exitCode = INTERRUPTED;
     else if (end.counts.failed > 0 || end.counts.invalid > 0 || end.counts.notFound > 0) process.exitCode = 1;
   } finally {
     process.off('SIGINT', interrupt);

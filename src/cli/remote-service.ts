@@ -43,12 +43,11 @@ export class RemoteService {
           ...(contentType === undefined ? {} : { 'content-type': contentType }),
         },
         ...(body === undefined ? {} : { body, duplex: 'half' }),
-      } as RequestInit);
+      });
     } catch (error) {
-      const cause = (error as { cause?: { message?: unknown } }).cause?.message;
-      throw new RemoteCallError(
-        `${this.base} cannot be reached: ${String(cause ?? (error as Error).message)}`,
-      );
+      const { message, cause } = error as Error;
+      const why = cause instanceof Error ? cause.message : message;
+      throw new RemoteCallError(`${this.base} cannot be reached: ${why}`);
     }
     if (answer.ok) return answer;
     const told = problem.safeParse(await answer.json().catch(() => null));
@@ -60,7 +59,7 @@ export class RemoteService {
   async *textOf(answer: Response): AsyncGenerator<string> {
     const decoder = new TextDecoder();
     if (answer.body === null) return;
-    for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>)
+    for await (const chunk of answer.body as AsyncIterable<Uint8Array>)
       yield decoder.decode(chunk, { stream: true });
     yield decoder.decode();
   }

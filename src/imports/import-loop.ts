@@ -58,8 +58,7 @@ export class ImportLoop implements OnModuleDestroy {
     while (!signal.aborted) {
       this.nap = new AbortController();
       const isBusy = await this.once(signal);
-      if (isBusy || signal.aborted) continue;
-      await this.clock.sleep(this.times.pollMs, AbortSignal.any([this.nap.signal, signal]));
+      if (!isBusy) await this.clock.sleep(this.times.pollMs, AbortSignal.any([this.nap.signal, signal]));
     }
   }
 

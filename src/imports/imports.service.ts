@@ -87,6 +87,7 @@ export class ImportsService {
   /** Makes an import of a list: its rows are known by their places, from 1. */
   async startList(isrcs: readonly string[], wish: ImportWish): Promise<ImportView> {
     const rows = async function* (): AsyncGenerator<FileRow[]> {
+      await Promise.resolve(); // a list comes in time, as files do
       yield isrcs.map((input, at) => ({ line: at + 1, input }));
     };
     return (await this.receive(rows(), wish, () => Promise.resolve())).body as ImportView;

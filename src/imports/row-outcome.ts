@@ -1,4 +1,5 @@
 import { toAppError } from '../common/problem';
+import type { ProblemSlug } from '../common/problem-catalogue';
 import type { FinalStatus } from './import-states';
 
 /** What an error of a fetch means for its row. */
@@ -16,21 +17,15 @@ const FIRST_DELAY_MS = 1_000;
 /** Where the source says nothing of a time. */
 const HOLD_SECONDS = 5;
 
+const HOLDS: ReadonlySet<ProblemSlug> = new Set(['source-unavailable', 'database-unavailable']);
+const PASSING: ReadonlySet<ProblemSlug> = new Set(['source-timeout', 'source-error', 'internal']);
+
 /** @param attempts how often the row was claimed, this time included */
 export function outcomeOf(thrown: unknown, attempts: number): RowOutcome {
   const error = toAppError(thrown);
   const problem = `${error.slug}: ${error.message}`;
-  switch (error.slug) {
-    case 'source-unavailable':
-    case 'database-unavailable':
-      return { kind: 'hold', seconds: error.retryAfterSeconds ?? HOLD_SECONDS };
-    case 'source-timeout':
-    case 'source-error':
-    case 'internal':
-      return attempts >= MAX_ATTEMPTS
-        ? { kind: 'give-up', status: 'failed', problem }
-        : { kind: 'later', delayMs: FIRST_DELAY_MS * 4 ** (attempts - 1), problem };
-    default:
-      return { kind: 'give-up', status: 'failed', problem };
-  }
+  if (HOLDS.has(error.slug)) return { kind: 'hold', seconds: error.retryAfterSeconds ?? HOLD_SECONDS };
+  if (!PASSING.has(error.slug) || attempts >= MAX_ATTEMPTS)
+    return { kind: 'give-up', status: 'failed', problem };
+  return { kind: 'later', delayMs: FIRST_DELAY_MS * 4 ** (attempts - 1), problem };
 }

@@ -46,8 +46,11 @@ const start = (environment: Record<string, string> = {}) =>
     ...environment,
   });
 const urlOf = async (running: RunningProcess) => (await running.says(READY))[1] ?? '';
-const call = (url: string, path: string, init: RequestInit = {}) =>
-  fetch(url + path, { ...init, headers: { authorization: `Bearer ${TOKEN}`, ...init.headers } });
+const call = (
+  url: string,
+  path: string,
+  init: { method?: string; body?: string; headers?: Record<string, string> } = {},
+) => fetch(url + path, { ...init, headers: { authorization: `Bearer ${TOKEN}`, ...init.headers } });
 
 async function begin(
   url: string,

@@ -48,10 +48,8 @@ it('J10 asks once for each code that two imports have in common', async () => {
   const ids = await Promise.all([start(isrcs), start([...isrcs].reverse())]);
   const ends = await Promise.all(ids.map((id) => finished(service, id)));
   expect(searches() - before).toBe(150);
-  expect(ends.map(({ counts }) => (counts.created as number) + (counts.existing as number))).toEqual([
-    150, 150,
-  ]);
-  expect(ends.reduce((sum, { counts }) => sum + (counts.created as number), 0)).toBe(150);
+  expect(ends.map(({ counts }) => Number(counts.created) + Number(counts.existing))).toEqual([150, 150]);
+  expect(ends.reduce((sum, { counts }) => sum + Number(counts.created), 0)).toBe(150);
 });
 
 it('asks nothing for what is stored, or lately was not found', async () => {

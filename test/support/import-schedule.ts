@@ -63,7 +63,8 @@ class FateSource extends RecordingSource {
     this.calls.set(isrc, calls);
     await sleep(this.random() * 3);
     if (this.random() < 0.05) throw new SourceUnavailableError('wait', this.random() * 8);
-    switch (this.fates.get(isrc)) {
+    const fate = this.fates.get(isrc) ?? 'found';
+    switch (fate) {
       case 'missing':
         return null;
       case 'flaky':
@@ -74,7 +75,7 @@ class FateSource extends RecordingSource {
       case 'deadly':
         this.kill?.();
         throw new KilledError('killed by a row');
-      default:
+      case 'found':
     }
     return aRecording({
       isrc,
@@ -98,7 +99,7 @@ class FateSource extends RecordingSource {
 class FaultyWorker {
   private readonly stopping = new AbortController();
   private offsetMs = 0;
-  private isDead = false;
+  private readonly life = { isOver: false };
   private awayCalls = 0;
   readonly runner: ImportRunner;
 
@@ -115,7 +116,7 @@ class FaultyWorker {
       sleep: async (ms, signal) => {
         const both = AbortSignal.any([this.stopping.signal, ...(signal === undefined ? [] : [signal])]);
         await sleep(ms / SPEED, undefined, { signal: both }).catch(() => undefined);
-        if (this.isDead) throw new KilledError();
+        if (this.life.isOver) throw new KilledError();
       },
     };
     const ledger = this.faulty(new ImportLedgerRepository(dataSource));
@@ -147,7 +148,7 @@ class FaultyWorker {
           };
           isBusy = (await this.runner.turn(this.stopping.signal, id)) || isBusy;
         } catch (error) {
-          if (this.isDead) return;
+          if (this.life.isOver) return;
           if (!isDatabaseFault(error)) this.tell(`a turn failed: ${String(error)}`);
         }
       }
@@ -162,7 +163,7 @@ class FaultyWorker {
 
   private kill(by: string): void {
     this.tell(`killed by ${by}`);
-    this.isDead = true;
+    this.life.isOver = true;
     this.stopping.abort();
   }
 
@@ -179,7 +180,7 @@ class FaultyWorker {
   }
 
   private async through(name: string, call: () => unknown): Promise<unknown> {
-    if (this.isDead) throw new KilledError();
+    if (this.life.isOver) throw new KilledError();
     if (this.awayCalls > 0) {
       this.awayCalls -= 1;
       throw databaseFault('ECONNREFUSED');
@@ -211,7 +212,7 @@ class FaultyWorker {
       await sleep(ms / 2);
       const answer = await call();
       await sleep(ms / 2);
-      if (this.isDead) throw new KilledError();
+      if (this.life.isOver) throw new KilledError();
       return answer;
     }
     if (fault < 0.1) {
@@ -219,7 +220,7 @@ class FaultyWorker {
       this.tell(`clock set to ${Math.round(this.offsetMs / 1000)} s off`);
     } else if (fault < 0.11) this.stop();
     const answer = await call();
-    if (this.isDead) throw new KilledError();
+    if (this.life.isOver) throw new KilledError();
     return answer;
   }
 }
@@ -228,7 +229,7 @@ const startedMs = performance.now();
 const virtualNow = () => Date.UTC(2026, 10, 22) + (performance.now() - startedMs) * SPEED;
 
 const databaseFault = (code: string) => Object.assign(new Error(code), { code });
-const isDatabaseFault = (error: unknown) => /^ECONN/.test(String((error as { code?: unknown }).code));
+const isDatabaseFault = (error: unknown) => String((error as { code?: unknown }).code).startsWith('ECONN');
 
 /**
  * Two or three small imports with codes in common, one to three workers, and faults at random: kills, stops, cuts from the

@@ -23,9 +23,10 @@ export async function importWhen(
 ): Promise<any> {
   const untilMs = Date.now() + withinMs;
   for (;;) {
-    const { body } = await service.call('GET', `/v1/imports/${id}`);
-    const sum = Object.values(body.counts as Record<string, number>).reduce((all, each) => all + each, 0);
-    if (sum !== body.total || body.processed !== body.total - body.counts.pending)
+    const answer = await service.call('GET', `/v1/imports/${id}`);
+    const body = answer.body as { total: number; processed: number; counts: Record<string, number> };
+    const sum = Object.values(body.counts).reduce((all, each) => all + each, 0);
+    if (sum !== body.total || body.processed !== body.total - (body.counts['pending'] ?? 0))
       throw new Error(`the counts do not add up: ${JSON.stringify(body)}`);
     if (is(body)) return body;
     if (Date.now() > untilMs) throw new Error(`waited for nothing: ${JSON.stringify(body)}`);

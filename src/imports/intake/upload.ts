@@ -23,7 +23,7 @@ const FORMATS: Readonly<Record<string, { readonly read: Reader; readonly isUtf8:
 };
 
 /** The media types that an import can be made of. */
-export const UPLOAD_TYPES = Object.keys(FORMATS);
+const UPLOAD_TYPES = Object.keys(FORMATS);
 
 /** A body that is to become an import, as its sender describes it. */
 export interface Upload {
