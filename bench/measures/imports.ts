@@ -125,7 +125,7 @@ async function takeIn({ world }: Context, engine: Engine, file: string) {
     headers: { authorization: `Bearer ${world.token}`, 'content-type': 'text/csv' },
     body: Readable.toWeb(createReadStream(file)),
     duplex: 'half',
-  } as RequestInit);
+  });
   const seconds = (performance.now() - startedAt) / 1000;
   isOver = true;
   await probing;

@@ -67,7 +67,15 @@ async function begin(
 }
 
 async function see(url: string, id: string): Promise<Seen> {
-  const seen = (await (await call(url, `/v1/imports/${id}`)).json()) as Seen;
+  let answer = await call(url, `/v1/imports/${id}`);
+  // A database server may still be busy with the connections of the process that was killed.
+  for (let tries = 0; answer.status === 503 && tries < 20; tries += 1) {
+    await sleep(250);
+    answer = await call(url, `/v1/imports/${id}`);
+  }
+  const text = await answer.text();
+  expect([answer.status, text]).toEqual([200, expect.any(String)]);
+  const seen = JSON.parse(text) as Seen;
   const sum = Object.values(seen.counts).reduce((all, each) => all + each, 0);
   expect([sum, seen.processed]).toEqual([seen.total, seen.total - (seen.counts['pending'] ?? 0)]);
   return seen;

@@ -49,7 +49,7 @@ it('J10 asks once for each code that two imports have in common', async () => {
   const ends = await Promise.all(ids.map((id) => finished(service, id)));
   expect(searches() - before).toBe(150);
   expect(ends.map(({ counts }) => Number(counts.created) + Number(counts.existing))).toEqual([150, 150]);
-  expect(ends.reduce((sum, { counts }) => sum + Number(counts.created), 0)).toBe(150);
+  expect(ends.map(({ counts }) => Number(counts.created)).reduce((sum, each) => sum + each, 0)).toBe(150);
 });
 
 it('asks nothing for what is stored, or lately was not found', async () => {

@@ -99,7 +99,7 @@ class FateSource extends RecordingSource {
 class FaultyWorker {
   private readonly stopping = new AbortController();
   private offsetMs = 0;
-  private readonly life = { isOver: false };
+  private isOver = false;
   private awayCalls = 0;
   readonly runner: ImportRunner;
 
@@ -116,7 +116,7 @@ class FaultyWorker {
       sleep: async (ms, signal) => {
         const both = AbortSignal.any([this.stopping.signal, ...(signal === undefined ? [] : [signal])]);
         await sleep(ms / SPEED, undefined, { signal: both }).catch(() => undefined);
-        if (this.life.isOver) throw new KilledError();
+        if (this.isDead()) throw new KilledError();
       },
     };
     const ledger = this.faulty(new ImportLedgerRepository(dataSource));
@@ -148,12 +148,16 @@ class FaultyWorker {
           };
           isBusy = (await this.runner.turn(this.stopping.signal, id)) || isBusy;
         } catch (error) {
-          if (this.life.isOver) return;
+          if (this.isDead()) return;
           if (!isDatabaseFault(error)) this.tell(`a turn failed: ${String(error)}`);
         }
       }
       if (!isBusy) await sleep(15);
     }
+  }
+
+  private isDead(): boolean {
+    return this.isOver;
   }
 
   stop(): void {
@@ -163,7 +167,7 @@ class FaultyWorker {
 
   private kill(by: string): void {
     this.tell(`killed by ${by}`);
-    this.life.isOver = true;
+    this.isOver = true;
     this.stopping.abort();
   }
 
@@ -180,7 +184,7 @@ class FaultyWorker {
   }
 
   private async through(name: string, call: () => unknown): Promise<unknown> {
-    if (this.life.isOver) throw new KilledError();
+    if (this.isDead()) throw new KilledError();
     if (this.awayCalls > 0) {
       this.awayCalls -= 1;
       throw databaseFault('ECONNREFUSED');
@@ -212,7 +216,7 @@ class FaultyWorker {
       await sleep(ms / 2);
       const answer = await call();
       await sleep(ms / 2);
-      if (this.life.isOver) throw new KilledError();
+      if (this.isDead()) throw new KilledError();
       return answer;
     }
     if (fault < 0.1) {
@@ -220,7 +224,7 @@ class FaultyWorker {
       this.tell(`clock set to ${Math.round(this.offsetMs / 1000)} s off`);
     } else if (fault < 0.11) this.stop();
     const answer = await call();
-    if (this.life.isOver) throw new KilledError();
+    if (this.isDead()) throw new KilledError();
     return answer;
   }
 }
