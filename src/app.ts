@@ -2,6 +2,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Logger } from 'nestjs-pino';
 import { auditDenials } from './auth/audit-denials';
 import { AuditLog } from './auth/audit-log';
+import { AuthGuard } from './auth/auth.guard';
 import { AppError } from './common/app-error';
 import { serveProblemPages } from './common/problem-pages';
 import { DatabaseConnector } from './database/database.connector';
@@ -29,6 +30,11 @@ export function configureApp(app: NestFastifyApplication): void {
         ? new AppError('database-unavailable', 'The database is not ready yet.', { retryAfterSeconds: 2 })
         : undefined,
     );
+  });
+  const guard = app.get(AuthGuard);
+  // Every route of the API needs a token. What its bearer may do is for the handler's policy, when the guard meets it.
+  server.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.url?.startsWith('/v1/') === true) await guard.admit(request, reply);
   });
   app.get(HotRead).serve(server);
   serveProblemPages(server);

@@ -18,6 +18,14 @@ export const tokenName = z
   // Neither control characters and line ends, nor halves of a character, which no engine can keep.
   .refine((text) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(text), 'must have no control characters');
 
+/** A later moment, as an offset can make of the year 9999, has a year of five digits, which no timestamp can tell (RFC 3339). */
+const LAST_MOMENT_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/** A time with an offset, over HTTP and on the command line. */
+export const expiryTime = z.iso
+  .datetime({ offset: true, error: 'must be a time as in 2027-01-31T12:00:00Z' })
+  .refine((text) => Date.parse(text) <= LAST_MOMENT_MS, 'must not be after the year 9999');
+
 /** Each scope once, in the order of the contract. */
 export function normaliseScopes(scopes: readonly Scope[]): Scope[] {
   return SCOPES.filter((scope) => scopes.includes(scope));

@@ -28,11 +28,9 @@ export class AuthGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const policy = this.reflector.get<Policy | undefined>(POLICY, context.getHandler());
     if (policy?.kind === 'public') return true;
-    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const caller = await this.identify(request);
-    request.caller = caller;
-    const limits = await this.limits.charge(caller);
-    if (limits !== null) void context.switchToHttp().getResponse<FastifyReply>().headers(limits);
+    const http = context.switchToHttp();
+    const request = http.getRequest<AuthenticatedRequest>();
+    const caller = request.caller ?? (await this.admit(request, http.getResponse<FastifyReply>()));
     if (policy === undefined) {
       throw new Error(`${context.getClass().name}.${context.getHandler().name} declares no policy`);
     }
@@ -42,6 +40,19 @@ export class AuthGuard implements CanActivate {
       });
     }
     return true;
+  }
+
+  /**
+   * Tells who calls, and charges them for the call. Done before the body is read where the route is known to need a token: what
+   * nobody may send is not read, and what is no good is charged too.
+   * @throws AppError `unauthenticated`, `rate-limited`
+   */
+  async admit(request: AuthenticatedRequest, reply: FastifyReply): Promise<Caller> {
+    const caller = await this.identify(request);
+    request.caller = caller;
+    const limits = await this.limits.charge(caller);
+    if (limits !== null) void reply.headers(limits);
+    return caller;
   }
 
   /** A failure is counted against the caller's address, and told as 429 where that has had too many. */

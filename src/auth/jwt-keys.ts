@@ -72,6 +72,16 @@ export class JwtKeys {
     return key;
   }
 
+  /**
+   * Another key that the token can mean now, after `refused` did not fit its signature: a provider may put a new key under the old
+   * name, or name none. Asks within the cooldown, as for a name that is not known. Null where there is none.
+   */
+  async findInstead(refused: JwtKey, kid: string | null, alg: JwtAlgorithm): Promise<JwtKey | null> {
+    await this.refresh();
+    const key = this.held && findKey(this.held.keys, kid, alg);
+    return key === refused ? null : key;
+  }
+
   /** Whether a key is of those that are good now. Ask `keepFresh` first. */
   isGood(key: JwtKey): boolean {
     return this.held?.keys.includes(key) === true;

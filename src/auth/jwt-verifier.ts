@@ -66,6 +66,19 @@ export class JwtVerifier {
     if (this.settings.isStrict && !isTypedAccessToken) throw new JwtRefusal('header: typ');
     const key = await this.keys.find(kid, alg);
     if (key === null) throw new JwtRefusal('unknown key');
+    try {
+      return await this.verifyBy(key, text, isTypedAccessToken);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw asRefusal(error);
+      const other = await this.keys.findInstead(key, kid, alg);
+      if (other === null) throw asRefusal(error);
+      return await this.verifyBy(other, text, isTypedAccessToken).catch((again: unknown) => {
+        throw asRefusal(again);
+      });
+    }
+  }
+
+  private async verifyBy(key: JwtKey, text: string, isTypedAccessToken: boolean): Promise<Verified> {
     const nowMs = this.now();
     const { payload } = await jwtVerify(text, key.key, {
       algorithms: [key.alg],
@@ -74,9 +87,6 @@ export class JwtVerifier {
       requiredClaims: ['exp'],
       clockTolerance: JWT_SKEW_SECONDS,
       currentDate: new Date(nowMs),
-    }).catch((error: unknown) => {
-      if (error instanceof errors.JOSEError) throw new JwtRefusal(error.message);
-      throw error;
     });
     return {
       caller: readJwtClaims(payload, isTypedAccessToken, nowMs),
@@ -85,4 +95,8 @@ export class JwtVerifier {
       refusedFromSeconds: Number(payload.exp) + JWT_SKEW_SECONDS,
     };
   }
+}
+
+function asRefusal(error: unknown): unknown {
+  return error instanceof errors.JOSEError ? new JwtRefusal(error.message) : error;
 }

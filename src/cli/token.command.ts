@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
-import { MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../auth/api-token.rules';
+import { expiryTime, MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../auth/api-token.rules';
 import { ApiTokensService } from '../auth/api-tokens.service';
 import type { AuditOrigin } from '../auth/audit-origin';
 import { ROLES, type Role, SCOPES, type Scope } from '../auth/scopes';
@@ -182,7 +182,7 @@ function readExpiry(text: string): Date {
 
 /** By zod, which knows the calendar: `Date` reads 30 February as 2 March. */
 function readDate(text: string): Date | null {
-  return z.union([z.iso.date(), z.iso.datetime({ offset: true })]).safeParse(text).success
+  return z.union([z.iso.date(), expiryTime]).safeParse(text).success
     ? new Date(text)
     : null;
 }

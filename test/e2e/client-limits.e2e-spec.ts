@@ -56,6 +56,19 @@ describe('limits of one process', () => {
     }
   });
 
+  it('are charged for calls too whose body is refused before it is read to its end', async () => {
+    const send = (body: string, type: string) =>
+      service.call('POST', '/v1/tracks', { body, headers: { 'content-type': type } });
+    const refused = [
+      await send('{', 'application/json'),
+      await send('x'.repeat(2 ** 20 + 1), 'application/json'),
+      await send('a', 'text/plain'),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([400, 413, 415]);
+    const left = refused.map(({ headers }) => /r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1]);
+    expect(left).toEqual(['19', '18', '17']);
+  });
+
   it('slow a caller with bad tokens without harm to a good one behind the same address', async () => {
     expect(await statusesOf(FAILURES, () => me(makeTokenText()))).toEqual(many(FAILURES, 401));
     for (const bad of [makeTokenText(), 'nonsense', null]) {

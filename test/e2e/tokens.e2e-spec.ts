@@ -116,6 +116,8 @@ describe('POST /v1/tokens', () => {
     ['a date alone', { ...ok, expiresAt: '2096-01-31' }, 'expiresAt'],
     ['no time zone', { ...ok, expiresAt: '2096-01-31T00:00:00' }, 'expiresAt'],
     ['no seconds', { ...ok, expiresAt: '2096-01-31T00:00Z' }, 'expiresAt'],
+    // Its answers would say `+010000-01-01T…`, which is no timestamp.
+    ['an end after the year 9999', { ...ok, expiresAt: '9999-12-31T23:59:59-12:00' }, 'expiresAt'],
     ['30 February', { ...ok, expiresAt: '2096-02-30T00:00:00Z' }, 'expiresAt'],
     ['a number', { ...ok, expiresAt: 4102444800 }, 'expiresAt'],
     ...['id', 'tenantId', 'state', 'createdAt', 'revokedAt', 'tokenHash', 'token', 'hint', 'constructor'].map(

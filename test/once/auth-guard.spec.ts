@@ -35,7 +35,7 @@ function calling(handler: keyof Handlers, authorization?: string): Promise<boole
   return guard.canActivate({
     getHandler: () => Object.getOwnPropertyDescriptor(Handlers.prototype, handler)?.value as unknown,
     getClass: () => Handlers,
-    switchToHttp: () => ({ getRequest: () => ({ raw: { headersDistinct } }) }),
+    switchToHttp: () => ({ getRequest: () => ({ raw: { headersDistinct } }), getResponse: () => ({}) }),
   } as unknown as ExecutionContext);
 }
 

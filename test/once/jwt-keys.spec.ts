@@ -88,6 +88,38 @@ describe('S10 how long keys are good', () => {
     expect(await world.accepts(token)).toBe(true);
   });
 
+  it.each([
+    ['under the name of the old one', true],
+    ['without names', false],
+  ])(
+    'S10 a new key %s is accepted within a minute, and costs one fetch in a cooldown',
+    async (_, isNamed) => {
+      const header = isNamed ? {} : { kid: undefined };
+      const publish = async () => {
+        const made = await makeKey('RS256', key.kid);
+        if (!isNamed) delete made.jwk.kid;
+        world.provider.keys.splice(0, 1, made);
+        return made;
+      };
+      const tokenBy = async (by: ProviderKey) =>
+        world.provider.token(by, { jti: String(Math.random()) }, header);
+      const old = await publish();
+      expect(await world.accepts(await tokenBy(old))).toBe(true);
+      const late = await tokenBy(old);
+      const next = await publish();
+      expect(await world.accepts(await tokenBy(next))).toBe(false);
+      world.wait(MINUTE);
+      expect(await world.accepts(await tokenBy(next))).toBe(true);
+      expect(await world.accepts(late)).toBe(false);
+      const before = world.provider.fetches;
+      world.wait(KEYS_COOLDOWN_MS);
+      const bad = await Promise.all(Array.from({ length: 50 }, () => tokenBy(old)));
+      expect((await Promise.all(bad.map(world.accepts))).includes(true)).toBe(false);
+      expect(await world.accepts(await tokenBy(next))).toBe(true);
+      expect(world.provider.fetches).toBe(before + 1);
+    },
+  );
+
   it('a removed key is refused within ten minutes, for tokens that were accepted before too', async () => {
     expect(await world.accepts(token)).toBe(true);
     await world.provider.addKey();

@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { pageQuery } from '../../common/page';
-import { MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../api-token.rules';
+import { expiryTime, MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../api-token.rules';
 import { ROLES, type Role, SCOPES } from '../scopes';
 
 const ROLE_NAMES = Object.keys(ROLES) as [Role, ...Role[]];
-
-const moment = z.iso.datetime({ offset: true, error: 'must be a time as in 2027-01-31T12:00:00Z' });
 
 /** Body of `POST /v1/tokens`. */
 export const createTokenBody = z
@@ -23,7 +21,7 @@ export const createTokenBody = z
       .enum(ROLE_NAMES, { error: `must be one of ${ROLE_NAMES.join(', ')}` })
       .optional()
       .describe('A set of scopes by its name.'),
-    expiresAt: moment
+    expiresAt: expiryTime
       .nullish()
       .describe('When it ends (RFC 3339, in the future). None: not until it is revoked.'),
   })
