@@ -1,5 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Logger } from 'nestjs-pino';
+import { Logger, PinoLogger } from 'nestjs-pino';
 import { auditDenials } from './auth/audit-denials';
 import { AuditLog } from './auth/audit-log';
 import { AuthGuard } from './auth/auth.guard';
@@ -16,10 +16,9 @@ import { HotRead } from './tracks/hot-read';
  * Shared by the server and by the tests, which so meet the same edge.
  */
 export function configureApp(app: NestFastifyApplication): void {
-  const logger = app.get(Logger);
-  app.useLogger(logger);
+  app.useLogger(app.get(Logger));
   const server = app.getHttpAdapter().getInstance();
-  logRequests(server, logger);
+  logRequests(server, PinoLogger.root);
   app.get(Metrics).measureRequests(server);
   auditDenials(server, app.get(AuditLog));
   const database = app.get(DatabaseConnector);

@@ -30,6 +30,8 @@ interface Load {
 @Injectable()
 export class ApiTokenCache {
   private readonly known = new LRUCache<string, KnownToken>({ max: MAX_KNOWN });
+  /** The same ones by their text, as soon as they come again: nothing is computed of a token in use. */
+  private readonly inUse = new LRUCache<string, KnownToken>({ max: MAX_KNOWN });
   private readonly unknown = new LRUCache<string, true>({ max: MAX_UNKNOWN });
   private loads = new Map<string, Load>();
   private readonly version: ConfirmedVersion;
@@ -43,13 +45,21 @@ export class ApiTokenCache {
     );
   }
 
+  /** A token in use, by its text; null where `find` has to tell. */
+  recall(text: string): KnownToken | null {
+    return this.version.isConfirmed() ? (this.inUse.get(text) ?? null) : null;
+  }
+
   /**
    * Null for a text that no token has, or one that was revoked. Whether it has expired is for the caller to see.
    * @throws the database's error where it does not answer, and what is remembered is too old to be trusted
    */
-  async find(hash: string): Promise<KnownToken | null> {
+  async find(text: string, hash: string): Promise<KnownToken | null> {
     await this.version.confirm();
-    return this.known.get(hash) ?? (this.unknown.has(hash) ? null : this.load(hash));
+    const known = this.known.get(hash);
+    if (known === undefined) return this.unknown.has(hash) ? null : this.load(hash);
+    this.inUse.set(text, known);
+    return known;
   }
 
   /** To be called after every change of a token made by this process, committed or perhaps so. */
@@ -60,6 +70,7 @@ export class ApiTokenCache {
 
   private forget(): void {
     this.known.clear();
+    this.inUse.clear();
     this.unknown.clear();
     this.loads = new Map(); // what these find is for who waits for it, and not kept: it may be older than the change
   }

@@ -41,6 +41,11 @@ export class ConfirmedVersion {
     if (ageMs >= TRUSTED_MS) await current.done;
   }
 
+  /** Whether what is remembered may be trusted without asking for anything. */
+  isConfirmed(): boolean {
+    return this.now() - this.confirmedMs < REFRESHED_AFTER_MS;
+  }
+
   /** The version that was read is known to be old: the next caller waits for the new one. */
   expire(): void {
     this.confirmedMs = -Infinity;

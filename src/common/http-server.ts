@@ -80,12 +80,15 @@ export function createHttpAdapter({
   handStreamsOn(server);
   limitBodyTime(server);
 
-  // Twice: reading a body leaves the context of the hook before it.
+  // Twice where there is a body: reading it leaves the context of the hook before it.
   const enterCall = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
     currentCall.run({ requestId: request.id }, done);
   };
   server.addHook('onRequest', enterCall);
-  server.addHook('preValidation', enterCall);
+  server.addHook('preValidation', (request, reply, done) => {
+    if (request.method === 'GET' || request.method === 'HEAD') done();
+    else enterCall(request, reply, done);
+  });
   const allowedMethods = trackRoutes(server);
   const admission = new Admission();
   let isClosing = false;

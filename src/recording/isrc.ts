@@ -29,6 +29,7 @@ export function isIsrc(value: unknown): value is Isrc {
  * is refused: it may be the trace of a lost character. Prefixes are not compared with country lists.
  */
 export function parseIsrc(text: string): IsrcReading {
+  if (isIsrc(text)) return { isrc: text }; // as nearly all are
   if (text.length > MAX_TEXT_LENGTH) {
     return {
       fault: `a text with an ISRC has at most ${MAX_TEXT_LENGTH} characters, this has ${text.length}`,

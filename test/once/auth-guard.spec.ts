@@ -28,18 +28,26 @@ class Handlers {
 const authenticate = jest.fn();
 const countFailure = jest.fn();
 const limits = { charge: () => null, countFailure } as unknown as ClientLimits;
-const guard = new AuthGuard(new Reflector(), { authenticate } as unknown as ApiTokensService, null, limits);
+const recall = jest.fn();
+const apiTokens = { authenticate, recall } as unknown as ApiTokensService;
+const guard = new AuthGuard(new Reflector(), apiTokens, null, limits);
 
-function calling(handler: keyof Handlers, authorization?: string): Promise<boolean> {
-  const headersDistinct = authorization === undefined ? {} : { authorization: [authorization] };
+function calling(handler: keyof Handlers, ...headers: string[]): Promise<boolean> {
+  const [authorization] = headers;
+  const rawHeaders = headers.flatMap((text) => ['Authorization', text]);
+  const headersDistinct = authorization === undefined ? {} : { authorization: headers };
   return guard.canActivate({
     getHandler: () => Object.getOwnPropertyDescriptor(Handlers.prototype, handler)?.value as unknown,
     getClass: () => Handlers,
-    switchToHttp: () => ({ getRequest: () => ({ raw: { headersDistinct } }), getResponse: () => ({}) }),
+    switchToHttp: () => ({
+      getRequest: () => ({ headers: { authorization }, raw: { headersDistinct, rawHeaders } }),
+      getResponse: () => ({}),
+    }),
   } as unknown as ExecutionContext);
 }
 
 beforeEach(() => {
+  recall.mockReset().mockReturnValue(null);
   authenticate.mockReset().mockResolvedValue({
     ...{ subject: 'admin', kind: 'api-token', scopes: SCOPES, expiresAt: null },
   });
@@ -48,6 +56,17 @@ beforeEach(() => {
 it('lets nobody into a handler that declares no policy, not even who may do all', async () => {
   await expect(calling('undeclared')).rejects.toMatchObject({ slug: 'unauthenticated' });
   await expect(calling('undeclared', 'Bearer all')).rejects.toThrow('Handlers.undeclared declares no policy');
+});
+
+it('asks nobody of a token in use, and holds it to the policy', async () => {
+  recall.mockImplementation((text: string) => (text === 'used' ? { scopes: ['tracks:read'] } : null));
+  await expect(calling('known', 'Bearer used')).resolves.toBe(true);
+  await expect(calling('scoped', 'Bearer used')).rejects.toMatchObject({ slug: 'insufficient-scope' });
+  expect(authenticate).not.toHaveBeenCalled();
+  await expect(calling('known', 'Bearer used', 'Bearer used')).rejects.toMatchObject({
+    slug: 'unauthenticated',
+  });
+  await expect(calling('known', 'Basic used')).rejects.toMatchObject({ slug: 'unauthenticated' });
 });
 
 it('lets each into what the policy names', async () => {
