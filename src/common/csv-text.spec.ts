@@ -16,7 +16,7 @@ it('gives back what was put in', () => {
     fc.property(
       fc.array(fc.array(fc.string({ unit: 'grapheme' }), { minLength: 2, maxLength: 4 }), { minLength: 1 }),
       (rows) => {
-        const back = parse(toCsv(rows), { relax_column_count: true, record_delimiter: '\n' }) as string[][];
+        const back: string[][] = parse(toCsv(rows), { relax_column_count: true, record_delimiter: '\n' });
         const undone = back.map((row) =>
           row.map((cell) => (/^'[=+\-@\t\r＝＋－＠]/.test(cell) ? cell.slice(1) : cell)),
         );
