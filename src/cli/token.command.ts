@@ -182,7 +182,5 @@ function readExpiry(text: string): Date {
 
 /** By zod, which knows the calendar: `Date` reads 30 February as 2 March. */
 function readDate(text: string): Date | null {
-  return z.union([z.iso.date(), expiryTime]).safeParse(text).success
-    ? new Date(text)
-    : null;
+  return z.union([z.iso.date(), expiryTime]).safeParse(text).success ? new Date(text) : null;
 }

@@ -15,7 +15,10 @@ export class LogOutput {
   constructor(private readonly destination: Destination) {}
 
   write(line: string): void {
-    if (this.lines === '') setImmediate(() => { this.flushSync(); });
+    if (this.lines === '')
+      setImmediate(() => {
+        this.flushSync();
+      });
     this.lines += line;
   }
 
