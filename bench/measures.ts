@@ -8,6 +8,7 @@ import { cores, reads } from './measures/reads';
 import { size } from './measures/size';
 import { writes } from './measures/writes';
 import type { Measure } from './lib/report';
+import { search } from './search/search';
 
 /** All that `npm run bench` measures, in this order. */
 export const MEASURES: readonly Measure[] = [
@@ -16,6 +17,7 @@ export const MEASURES: readonly Measure[] = [
   conditional,
   lookup,
   pages,
+  search,
   writes,
   imports,
   overload,

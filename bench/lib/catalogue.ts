@@ -64,7 +64,7 @@ function idOf(kind: number, n: number): string {
   return id.slice(0, 22);
 }
 
-function artistAt(n: number): RecordingArtist {
+export function artistAt(n: number): RecordingArtist {
   const id = idOf(1, n);
   return { id, name: artistName(n), url: `https://open.spotify.com/artist/${id}` };
 }

@@ -16,10 +16,11 @@ import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
 import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
 import { Candidate } from '../tracks/entities/candidate.entity';
-import { ArtistGram, TrackGram } from '../tracks/entities/name-gram.entity';
+import { ArtistNameGram, TrackWordGram } from '../tracks/entities/name-gram.entity';
 import { OwnerChange } from '../tracks/entities/owner-change.entity';
 import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../tracks/entities/track-artist.entity';
+import { TrackWord } from '../tracks/entities/track-word.entity';
 import { Track } from '../tracks/entities/track.entity';
 import { ReplicaBeat } from './entities/replica-beat.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
@@ -27,6 +28,7 @@ import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream
 import { ApiTokenLifecycle1795400000000 } from './migrations/1795400000000-api-token-lifecycle';
 import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency';
 import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
+import { NameIndex1795420000000 } from './migrations/1795420000000-name-index';
 import { Imports1795430000000 } from './migrations/1795430000000-imports';
 import { installSqliteGate } from './sqlite-gate';
 
@@ -51,8 +53,9 @@ const COMMON = {
     Artist,
     TrackArtist,
     Candidate,
-    ArtistGram,
-    TrackGram,
+    ArtistNameGram,
+    TrackWord,
+    TrackWordGram,
     RecordingMiss,
     OwnerChange,
     ApiToken,
@@ -70,6 +73,7 @@ const COMMON = {
     ApiTokenLifecycle1795400000000,
     Idempotency1795401000000,
     TrackDocument1795410000000,
+    NameIndex1795420000000,
     Imports1795430000000,
   ],
   migrationsTransactionMode: 'each',

@@ -1,41 +1,198 @@
-import type { EntityManager } from 'typeorm';
-import { ArtistGram, TrackGram } from './entities/name-gram.entity';
+import { type EntityManager, In } from 'typeorm';
+import { Artist } from './entities/artist.entity';
+import { ArtistNameGram, TrackWordGram } from './entities/name-gram.entity';
+import { TrackArtist } from './entities/track-artist.entity';
+import { TrackWord } from './entities/track-word.entity';
+import { Track } from './entities/track.entity';
 import { gramsOf } from './name-search';
-import { deleteRows, insertRows } from './rows.query';
+import { insertRows, placesOf, selectRows } from './rows.query';
+import { ALL_TRACKS, fromListRow, placeOf, toWordRows, type TrackEntry } from './track-entry';
 
-/** A name to be found by, and whether the index may hold an earlier one of the same track or artist. */
-export interface IndexedName {
-  readonly key: string;
-  readonly normalised: string;
-  readonly isReplaced: boolean;
+/** Conditions joined by OR in one statement: SQLite takes 1,000 levels. */
+const CONDITIONS_A_STATEMENT = 100;
+/** Tracks of a renamed artist that are seen to at a time. */
+const TRACKS_AT_ONCE = 500;
+
+/** A track as it stood before: enough to find what the index has of it. */
+export type FormerEntry = Pick<TrackEntry, 'isrc' | 'sortRank'>;
+
+/**
+ * Makes tracks be found by titles and artists' names as `entries` have them, and no longer as before: `former` are the stored
+ * ones among them, and those that go. The caller holds the tracks and all their artists, former ones included.
+ */
+export async function indexTracks(
+  manager: EntityManager,
+  entries: readonly TrackEntry[],
+  former: readonly FormerEntry[],
+): Promise<void> {
+  const places = former.map(placeOf);
+  await replaceRows(manager, await findListRows(manager, places, false), entries);
 }
 
-/** Makes tracks be found by their titles. The caller holds the tracks. */
-export async function indexTitles(manager: EntityManager, names: readonly IndexedName[]): Promise<void> {
-  await unindexTitles(manager, replaced(names));
-  const rows = names.flatMap(({ key, normalised }) =>
-    gramsOf(normalised).map((gram) => ({ gram, isrc: key })),
+/** The same for the other tracks of artists whose names have changed. The caller holds the artists. */
+export async function indexRenamed(
+  manager: EntityManager,
+  artistIds: readonly string[],
+  done: ReadonlySet<string>,
+): Promise<void> {
+  if (artistIds.length === 0) return;
+  const credits = await selectRows(manager, TrackArtist, 'artistId', artistIds, {
+    properties: ['isrc', 'sortRank'],
+  });
+  const places = [...new Set(credits.filter(({ isrc }) => !done.has(isrc)).map(placeOf))].sort();
+  for (let at = 0; at < places.length; at += TRACKS_AT_ONCE) {
+    // Held: whoever renames another of their artists at the same moment waits here, and then reads both names.
+    const rows = await findListRows(manager, places.slice(at, at + TRACKS_AT_ONCE), true);
+    await replaceRows(manager, rows, await readEntries(manager, rows.map(isrcOf)));
+  }
+}
+
+/** Makes artists be found by `names`, which are normalised. */
+export async function indexArtistNames(manager: EntityManager, names: readonly string[]): Promise<void> {
+  const rows = [...new Set(names)].flatMap((name) => gramsOf(name).map((gram) => ({ gram, name })));
+  // Written even where they are there: so they are held against one who removes the last artist of that name.
+  await insertRows(manager, ArtistNameGram, rows.sort(byKey('gram', 'name')), ['name']);
+}
+
+/**
+ * Forgets names that artists no longer have, unless other artists have them. Removed first, and put back if need be: whoever
+ * gives an artist such a name, or takes it away, at the same moment waits until this transaction ends.
+ */
+export async function dropArtistNames(manager: EntityManager, names: readonly string[]): Promise<void> {
+  const dropped = [...new Set(names)].sort();
+  if (dropped.length === 0) return;
+  const conditions = dropped.map((name) => ({
+    equal: ['name', name] as const,
+    among: ['gram', gramsOf(name)] as const,
+  }));
+  // Held by a statement of its own: the one that follows then sees what others did while this one waited.
+  if (manager.dataSource.options.type !== 'better-sqlite3') {
+    await runWhere(manager, 'SELECT name FROM artist_name_gram WHERE ', conditions, ' FOR UPDATE');
+  }
+  await runWhere(manager, 'DELETE FROM artist_name_gram WHERE ', conditions);
+  const left = await selectRows(manager, Artist, 'nameNorm', dropped, { properties: ['nameNorm'] });
+  await indexArtistNames(
+    manager,
+    left.map(({ nameNorm }) => nameNorm),
   );
-  await insertRows(manager, TrackGram, rows);
 }
 
-/** Makes artists be found by their names. The caller holds the artists; another writer may have indexed a new one alike. */
-export async function indexArtists(manager: EntityManager, names: readonly IndexedName[]): Promise<void> {
-  await unindexArtists(manager, replaced(names));
-  const rows = names.flatMap(({ key, normalised }) =>
-    gramsOf(normalised).map((gram) => ({ gram, artistId: key })),
+async function replaceRows(
+  manager: EntityManager,
+  listRows: readonly TrackWord[],
+  entries: readonly TrackEntry[],
+): Promise<void> {
+  const before = new Map(listRows.flatMap(fromListRow).map((row) => [keyOf(row), row]));
+  const after = entries.flatMap(toWordRows);
+  const kept = new Set(after.map(keyOf));
+  const gone = [...before.values()].filter((row) => !kept.has(keyOf(row)));
+  const wordsAt = new Map<string, string[]>();
+  for (const { place, word } of gone) wordsAt.set(place, [...(wordsAt.get(place) ?? []), word]);
+  await runWhere(
+    manager,
+    'DELETE FROM track_word WHERE ',
+    [...wordsAt].map(([place, words]) => ({
+      equal: ['place', place] as const,
+      among: ['word', words] as const,
+    })),
   );
-  await insertRows(manager, ArtistGram, rows, 'keep');
+  const written = after.filter((row) => {
+    const was = before.get(keyOf(row));
+    return was?.title !== row.title || was.artists !== row.artists;
+  });
+  await learnWords(manager, written);
+  await insertRows(manager, TrackWord, written.sort(byKey('word', 'place')), ['title', 'artists']);
 }
 
-export async function unindexTitles(manager: EntityManager, isrcs: readonly string[]): Promise<void> {
-  await deleteRows(manager, TrackGram, 'isrc', isrcs);
+/** Puts the words that are new into the dictionary. */
+async function learnWords(manager: EntityManager, rows: readonly TrackWord[]): Promise<void> {
+  const words = [...new Set(rows.map(({ word }) => word))].filter((word) => word !== ALL_TRACKS);
+  const known = new Set<string>();
+  for (let at = 0; at < words.length; at += 1000) {
+    const part = words.slice(at, at + 1000);
+    const found = await manager.query<{ word: string }[]>(
+      `SELECT word FROM track_word_gram WHERE gram = '' AND word IN (${placesOf(manager, part)})`,
+      part,
+    );
+    for (const { word } of found) known.add(word);
+  }
+  const grams = words
+    .filter((word) => !known.has(word))
+    .flatMap((word) => [
+      { gram: '', word },
+      ...gramsOf(word.slice(1)).map((gram) => ({ gram: word.charAt(0) + gram, word })),
+    ]);
+  await insertRows(manager, TrackWordGram, grams.sort(byKey('gram', 'word')), 'keep');
 }
 
-export async function unindexArtists(manager: EntityManager, ids: readonly string[]): Promise<void> {
-  await deleteRows(manager, ArtistGram, 'artistId', ids);
+function findListRows(
+  manager: EntityManager,
+  places: readonly string[],
+  isHeld: boolean,
+): Promise<TrackWord[]> {
+  if (places.length === 0) return Promise.resolve([]);
+  const lock = isHeld && manager.dataSource.options.type !== 'better-sqlite3' ? ' FOR UPDATE' : '';
+  return manager.query<TrackWord[]>(
+    `SELECT word, place, title, artists FROM track_word WHERE word = '' AND place IN (${placesOf(manager, places)}) ORDER BY place${lock}`,
+    [...places],
+  );
 }
 
-function replaced(names: readonly IndexedName[]): string[] {
-  return names.filter(({ isReplaced }) => isReplaced).map(({ key }) => key);
+/** Stored tracks as they are to be found, by the names that their artists have now. */
+async function readEntries(manager: EntityManager, isrcs: readonly string[]): Promise<TrackEntry[]> {
+  const tracks = await selectRows(manager, Track, 'isrc', isrcs, {
+    properties: ['isrc', 'sortRank', 'titleNorm'],
+  });
+  const credits = await selectRows(manager, TrackArtist, 'isrc', isrcs, {
+    properties: ['isrc', 'position', 'artistId'],
+  });
+  const ids = [...new Set(credits.map(({ artistId }) => artistId))];
+  const artists = await manager.find(Artist, {
+    select: { id: true, nameNorm: true },
+    where: { id: In(ids) },
+  });
+  const names = new Map(artists.map(({ id, nameNorm }) => [id, nameNorm]));
+  const byPosition = [...credits].sort((a, b) => a.position - b.position);
+  return tracks.map(({ isrc, sortRank, titleNorm }) => ({
+    isrc,
+    sortRank,
+    title: titleNorm,
+    artists: byPosition.flatMap((credit) => (credit.isrc === isrc ? [names.get(credit.artistId) ?? ''] : [])),
+  }));
+}
+
+interface Condition {
+  readonly equal: readonly [column: string, value: string];
+  readonly among: readonly [column: string, values: readonly string[]];
+}
+
+/** Runs a statement on the rows of any of the conditions, in parts. */
+async function runWhere(
+  manager: EntityManager,
+  head: string,
+  conditions: readonly Condition[],
+  tail = '',
+): Promise<void> {
+  const { driver } = manager.dataSource;
+  for (let at = 0; at < conditions.length; at += CONDITIONS_A_STATEMENT) {
+    const values: string[] = [];
+    const bind = (value: string) => driver.createParameter('', values.push(value) - 1);
+    const texts = conditions
+      .slice(at, at + CONDITIONS_A_STATEMENT)
+      .filter(({ among: [, several] }) => several.length > 0)
+      .map(({ equal: [one, value], among: [other, several] }) => {
+        return `(${one} = ${bind(value)} AND ${other} IN (${several.map(bind).join(', ')}))`;
+      });
+    if (texts.length > 0) await manager.query(head + texts.join(' OR ') + tail, values);
+  }
+}
+
+const keyOf = ({ word, place }: TrackWord) => `${word} ${place}`;
+const isrcOf = ({ place }: TrackWord) => place.slice(3);
+
+/** By two columns, as all writers have it: so they wait for each other rather than deadlock. */
+function byKey<Column extends string>(first: Column, second: Column) {
+  const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+  return (a: Record<Column, unknown>, b: Record<Column, unknown>) =>
+    compare(String(a[first]), String(b[first])) || compare(String(a[second]), String(b[second]));
 }

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { gramsOf, normaliseName, parseNameQuery } from './name-search';
+import {
+  afterPrefix,
+  gramsOf,
+  hasWords,
+  markStarts,
+  normaliseName,
+  parseNameQuery,
+  unmark,
+} from './name-search';
 
 /** Names as they come: of many scripts, with marks, blanks and signs. */
 const letters = fc.constantFrom(
@@ -13,16 +21,10 @@ const name = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }),
 );
 
-/** What the database does: every gram in the index, every part within the normalised name. */
+/** What the database checks: every pattern within the marked name. */
 function finds(query: string, stored: string): boolean {
   const parsed = parseNameQuery(query);
-  const normalised = normaliseName(stored);
-  const grams = new Set(gramsOf(normalised));
-  return (
-    parsed !== null &&
-    parsed.grams.every((gram) => grams.has(gram)) &&
-    parsed.parts.every((part) => normalised.includes(part))
-  );
+  return parsed !== null && hasWords(markStarts(normaliseName(stored)), parsed.words);
 }
 
 const isWellFormed = (text: string) => Buffer.from(text).toString() === text;
@@ -170,13 +172,68 @@ describe('grams', () => {
     );
   });
 
+  it('lead to every name that a query finds, by each of its words', () => {
+    fc.assert(
+      fc.property(name, name, (query, stored) => {
+        const marked = markStarts(normaliseName(stored));
+        const grams = new Set(gramsOf(normaliseName(stored)));
+        for (const { pattern, grams: needed, isGram } of parseNameQuery(query)?.words ?? []) {
+          const isFound = marked.includes(pattern);
+          const hasGrams = needed.every((gram) => grams.has(gram));
+          if (isFound) expect(hasGrams).toBe(true);
+          // A short word is decided by its gram alone.
+          if (isGram) expect(isFound).toBe(hasGrams);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('are few for the longest query that is accepted', () => {
     fc.assert(
       fc.property(fc.string({ unit: letters, minLength: 1, maxLength: 200 }), (query) => {
-        const parsed = parseNameQuery(query);
-        expect(parsed === null || parsed.grams.length > 0).toBe(true);
-        expect(parsed?.grams.length ?? 0).toBeLessThanOrEqual(106);
+        for (const { grams } of parseNameQuery(query)?.words ?? []) {
+          expect(grams.length).toBeGreaterThan(0);
+          expect(grams.length).toBeLessThanOrEqual(6);
+        }
       }),
     );
+  });
+});
+
+describe('marks', () => {
+  it('come off again', () => {
+    fc.assert(
+      fc.property(name, (text) => {
+        expect(unmark(markStarts(normaliseName(text)))).toBe(normaliseName(text));
+      }),
+    );
+  });
+});
+
+describe('what comes after a prefix', () => {
+  const compare = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
+  it('is behind all that begin with it, and before all else that is behind', () => {
+    const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 4 }).filter(isWellFormed);
+    fc.assert(
+      fc.property(text, text, (prefix, other) => {
+        const end = afterPrefix(prefix);
+        expect(end === null || isWellFormed(end)).toBe(true);
+        const isInside = compare(other, prefix) >= 0 && (end === null || compare(other, end) < 0);
+        expect(isInside).toBe(other.startsWith(prefix));
+        expect(end === null || compare(prefix + other, end) < 0).toBe(true);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it.each([
+    ['a', 'b'],
+    ['a\ud7ff', 'a\ue000'],
+    ['a\u{10ffff}', 'b'],
+    ['\u{10ffff}', null],
+  ])('%j is %j', (prefix, end) => {
+    expect(afterPrefix(prefix)).toBe(end);
   });
 });

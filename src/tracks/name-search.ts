@@ -8,14 +8,16 @@
  * - `xy`: any two characters within a word of which one belongs to a script written without spaces.
  *
  * So a query word of three characters and more is found anywhere inside a word, a shorter one at the start of a word, and
- * two characters of Japanese or Chinese anywhere.
+ * two characters of Japanese or Chinese anywhere. docs/decisions/0009-name-index.md tells how they are found fast.
  */
 
 /** As long as the column; what is beyond is shown, but not searched. */
 const MAX_NORMALISED = 500;
-/** More words than this narrow nothing down any more: every name that has them is checked in full anyway. */
-const MAX_DRIVING_GRAMS = 6;
+/** Of a long word, so many of its grams are looked at for a rare one. */
+const MAX_GRAMS_OF_WORD = 6;
 const START = '^';
+/** Marks in `markStarts` where a word starts: a control character, which no normalised name has. */
+const MARK = '\u0001';
 
 /** Letters that keep no accent to strip: their usual spelling without one. */
 const SPELLED_OUT: Readonly<Record<string, string>> = {
@@ -67,34 +69,89 @@ export function gramsOf(normalised: string): string[] {
   return [...grams];
 }
 
-/** What a query asks of a name: all of `grams` in the index, and all of `parts` within the normalised name. */
+/** A word of a query. A name has it where one word of the name has `pattern` once its starts are marked. */
+export interface QueryWord {
+  readonly text: string;
+  /** What `markStarts` of a name holds where the name has the word, and only there. */
+  readonly pattern: string;
+  /** Grams that every word has which has this one; some of them, of a long word. */
+  readonly grams: readonly string[];
+  /** Whether having one of `grams` says all: so it is with words of one or two characters. */
+  readonly isGram: boolean;
+}
+
+/** What a query asks of a name: all of its words. */
 export interface NameQuery {
   readonly normalised: string;
-  readonly grams: readonly string[];
-  readonly parts: readonly string[];
+  /** The longest first. */
+  readonly words: readonly QueryWord[];
 }
 
 /** Reads a query; null where it has nothing that could be found. */
 export function parseNameQuery(query: string): NameQuery | null {
   const normalised = normaliseName(query);
   if (normalised === '') return null;
-  const words = [...new Set(normalised.split(' '))].map((word) => Array.from(word));
-  const short = words.filter((word) => word.length < 3).map(gramOfShortWord);
-  const long = words.filter((word) => word.length >= 3).sort((a, b) => b.length - a.length);
-  // Short words are decided by their gram alone; of long ones, which are checked in full, a few grams drive the search.
-  const driving = long
-    .flatMap((word) => [word.slice(0, 3).join(''), word.slice(-3).join('')])
-    .slice(0, MAX_DRIVING_GRAMS);
+  const words = [...new Set(normalised.split(' '))].map(toQueryWord);
+  return { normalised, words: words.sort((a, b) => b.text.length - a.text.length) };
+}
+
+function toQueryWord(text: string): QueryWord {
+  const characters = Array.from(text);
+  const inner = characters
+    .map((each, at) => (at > 0 && startsWord(characters, at) ? MARK : '') + each)
+    .join('');
+  if (characters.length >= 3) {
+    const grams = characters.slice(2).map((_, at) => characters.slice(at, at + 3).join(''));
+    return { text, pattern: inner, grams: spread([...new Set(grams)]), isGram: false };
+  }
+  const isAnywhere = characters.length === 2 && isWithoutSpaces(text);
   return {
-    normalised,
-    grams: [...new Set([...driving, ...short])],
-    parts: long.map((word) => word.join('')),
+    text,
+    pattern: isAnywhere ? inner : MARK + inner,
+    grams: [isAnywhere ? text : START + text],
+    isGram: true,
   };
 }
 
-function gramOfShortWord(word: readonly string[]): string {
-  const text = word.join('');
-  return word.length === 2 && isWithoutSpaces(text) ? text : START + text;
+/** A few of many, from all over, the first and the last among them. */
+function spread(grams: readonly string[]): string[] {
+  if (grams.length <= MAX_GRAMS_OF_WORD) return [...grams];
+  const step = (grams.length - 1) / (MAX_GRAMS_OF_WORD - 1);
+  return Array.from({ length: MAX_GRAMS_OF_WORD }, (_, at) => grams[Math.round(at * step)] ?? '');
+}
+
+/** A normalised name with a mark wherever a word starts, so that looking for a text tells starts of words from what is inside. */
+export function markStarts(normalised: string): string {
+  return normalised
+    .split(' ')
+    .map((word) =>
+      Array.from(word)
+        .map((each, at, characters) => (startsWord(characters, at) ? MARK : '') + each)
+        .join(''),
+    )
+    .join(' ');
+}
+
+/** The normalised name of which `marked` was made. */
+export function unmark(marked: string): string {
+  return marked.replaceAll(MARK, '');
+}
+
+/** Whether a name, with its starts marked, has every word of the query. */
+export function hasWords(marked: string, words: readonly QueryWord[]): boolean {
+  return words.every(({ pattern }) => marked.includes(pattern));
+}
+
+/** The first text, by code point, behind all that begin with `prefix`; null where there is none. */
+export function afterPrefix(prefix: string): string | null {
+  const characters = Array.from(prefix);
+  for (let last = characters.pop(); last !== undefined; last = characters.pop()) {
+    const code = last.codePointAt(0) ?? 0;
+    if (code >= 0x10ffff) continue;
+    // What UTF-16 keeps for itself is no character.
+    return characters.join('') + String.fromCodePoint(code === 0xd7ff ? 0xe000 : code + 1);
+  }
+  return null;
 }
 
 /** A word starts after a blank, and after or at a character that is neither letter nor digit: `AC/DC`, `(Live)`, `100%`. */

@@ -5,10 +5,11 @@ import { Candidate } from './entities/candidate.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
-import { indexTitles } from './name-index.query';
+import { indexRenamed, indexTracks } from './name-index.query';
 import { normaliseName } from './name-search';
 import { deleteRows, insertRows, selectRows } from './rows.query';
 import { toDocument, toDocumentColumns } from './track-document';
+import type { TrackEntry } from './track-entry';
 import { type FormerOwners, type Owners, ownersOf, removeOrphans, saveOwners } from './track-owners.query';
 
 /** What became of a recording: `gone` where the track was to be replaced only, and is not there any more. */
@@ -23,7 +24,7 @@ const TRACK_PROPERTIES = [
   'matchMarket', 'createdAt', 'updatedAt', 'document', 'documentTag',
 ] as const satisfies readonly (keyof Track)[]; // prettier-ignore
 
-const HELD_PROPERTIES = ['isrc', 'titleNorm', 'albumId', 'createdAt'] as const;
+const HELD_PROPERTIES = ['isrc', 'sortRank', 'albumId', 'createdAt'] as const;
 type Held = Pick<Track, (typeof HELD_PROPERTIES)[number]>;
 
 /**
@@ -60,18 +61,21 @@ export async function saveRecordingsWithin(
   if (saved.length === 0) return { outcomes, hasChangedOwners: false };
   const former = await findFormerOwners(manager, stored);
   const owners = ownersOf(saved);
-  await saveTracks(
-    manager,
-    saved.map((recording) => toTrack(recording, held.get(recording.isrc), owners)),
-    held,
-  );
-  const hasChangedOwners = await saveOwners(manager, owners, former);
+  const tracks = saved.map((recording) => toTrack(recording, held.get(recording.isrc), owners));
+  await saveTracks(manager, tracks, held);
+  const { isChanged, renamedArtistIds } = await saveOwners(manager, owners, former);
   await saveParts(manager, saved, [...held.keys()]);
+  await indexTracks(
+    manager,
+    saved.map((recording) => toEntry(recording, owners)),
+    stored,
+  );
+  await indexRenamed(manager, renamedArtistIds, new Set(saved.map(({ isrc }) => isrc)));
   await removeOrphans(manager, {
     albumIds: former.albumIds.filter((id) => !owners.albums.has(id)),
     artistIds: former.artistIds.filter((id) => !owners.artists.has(id)),
   });
-  return { outcomes, hasChangedOwners };
+  return { outcomes, hasChangedOwners: isChanged };
 }
 
 /** What stored tracks stand on. */
@@ -101,11 +105,6 @@ async function saveTracks(
     Track,
     inOrder.filter(({ isrc }) => held.has(isrc)),
     TRACK_PROPERTIES,
-  );
-  const retitled = inOrder.filter(({ isrc, titleNorm }) => held.get(isrc)?.titleNorm !== titleNorm);
-  await indexTitles(
-    manager,
-    retitled.map(({ isrc, titleNorm }) => ({ key: isrc, normalised: titleNorm, isReplaced: held.has(isrc) })),
   );
 }
 
@@ -183,4 +182,14 @@ function toTrack(
 
 function rankOf(popularity: number | null): number {
   return popularity === null ? RANK_WITHOUT_POPULARITY : 100 - popularity;
+}
+
+/** What a saved track is found by. */
+function toEntry({ isrc, chosen }: Recording, { artists }: Owners): TrackEntry {
+  return {
+    isrc,
+    sortRank: rankOf(chosen.popularity),
+    title: normaliseName(chosen.title),
+    artists: chosen.artists.map((artist) => normaliseName((artists.get(artist.id) ?? artist).name)),
+  };
 }

@@ -6,7 +6,7 @@ import { Artist } from './entities/artist.entity';
 import { OwnerChange } from './entities/owner-change.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
-import { indexArtists, unindexArtists } from './name-index.query';
+import { dropArtistNames, indexArtistNames } from './name-index.query';
 import { normaliseName } from './name-search';
 import { deleteRows, insertRows, isSameIn, selectRows } from './rows.query';
 
@@ -40,13 +40,13 @@ export function ownersOf(recordings: readonly Recording[]): Owners {
  * Saves owners of tracks. Their rows, and those that the tracks stood on before, are held until the end by all transactions in
  * one order: albums, then artists, each by id. So writers with some of them in common wait rather than deadlock, and nobody
  * removes what another is about to use. Where an owner is shown otherwise than before, the documents that name it are marked as
- * behind; true where that happened.
+ * behind (`isChanged`). Artists whose names are searched otherwise now are told: their tracks are to be found anew.
  */
 export async function saveOwners(
   manager: EntityManager,
   { albums, artists }: Owners,
   before: FormerOwners,
-): Promise<boolean> {
+): Promise<{ isChanged: boolean; renamedArtistIds: string[] }> {
   const albumRows = [...albums.values()].map((album) => ({ ...album, images: [...album.images] }));
   const changedAlbums = await saveRows(manager, Album, ALBUM_PROPERTIES, albumRows, before.albumIds);
   const artistRows = [...artists.values()].map(({ id, name, url }) => ({
@@ -57,10 +57,14 @@ export async function saveOwners(
   }));
   const changedArtists = await saveRows(manager, Artist, ARTIST_PROPERTIES, artistRows, before.artistIds);
   const renamed = changedArtists.changed.filter(({ was, is }) => was.nameNorm !== is.nameNorm);
-  await indexArtists(manager, [
-    ...changedArtists.made.map(({ id, nameNorm }) => ({ key: id, normalised: nameNorm, isReplaced: false })),
-    ...renamed.map(({ is }) => ({ key: is.id, normalised: is.nameNorm, isReplaced: true })),
-  ]);
+  await dropArtistNames(
+    manager,
+    renamed.map(({ was }) => was.nameNorm),
+  );
+  await indexArtistNames(
+    manager,
+    [...changedArtists.made, ...renamed.map(({ is }) => is)].map(({ nameNorm }) => nameNorm),
+  );
 
   const isChanged = changedAlbums.changed.length + changedArtists.changed.length > 0;
   const change = { revision: randomUUID(), claimedUntil: NOBODY_YET };
@@ -73,7 +77,7 @@ export async function saveOwners(
     ],
     ['revision'],
   );
-  return isChanged;
+  return { isChanged, renamedArtistIds: renamed.map(({ is }) => is.id) };
 }
 
 /** Writes what is not there as given, and holds it and `others`. Tells which rows were made, and which changed from what. */
@@ -143,8 +147,12 @@ export async function removeOrphans(
       .where('credit.artist_id IN (:...ids)', { ids })
       .getRawMany(),
   );
+  const dropped = await selectRows(manager, Artist, 'id', unusedArtists, { properties: ['nameNorm'] });
   await deleteRows(manager, Artist, 'id', unusedArtists);
-  await unindexArtists(manager, unusedArtists);
+  await dropArtistNames(
+    manager,
+    dropped.map(({ nameNorm }) => nameNorm),
+  );
   const unusedAlbums = await without(albumIds, (ids) =>
     manager
       .createQueryBuilder(Track, 'track')

@@ -11,7 +11,7 @@ import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
 import { loadKnownRecordings } from './known-recordings.query';
-import { unindexTitles } from './name-index.query';
+import { indexTracks } from './name-index.query';
 import { deleteRows, insertRows, selectRows } from './rows.query';
 import { rowsOf, type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
 import { loadTracks, type StoredTrack } from './stored-track.query';
@@ -102,7 +102,7 @@ export class TracksRepository {
   async deleteTrack(isrc: Isrc): Promise<boolean> {
     const isDeleted = await inTransaction(this.dataSource, async (manager) => {
       const [stored] = await selectRows(manager, Track, 'isrc', [isrc], {
-        properties: ['albumId'],
+        properties: ['isrc', 'sortRank', 'albumId'],
         isHeld: true,
       });
       if (stored === undefined) return false;
@@ -111,8 +111,8 @@ export class TracksRepository {
       await deleteRows(manager, Track, 'isrc', [isrc]);
       await deleteRows(manager, TrackArtist, 'isrc', [isrc]);
       await deleteRows(manager, Candidate, 'isrc', [isrc]);
-      await unindexTitles(manager, [isrc]);
       await holdOwners(manager, former);
+      await indexTracks(manager, [], [stored]);
       await removeOrphans(manager, former);
       return true;
     });

@@ -9,12 +9,12 @@ import {
   CatalogueSearchRepository,
   type PageRequest,
   type StoredArtist,
-  type TrackFilter,
 } from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
 import type { NameQuery } from './name-search';
 import type { SaveOutcome } from './save-recordings.query';
 import type { TrackDocument } from './track-document';
+import type { TrackFilter } from './track-lists.query';
 import { TrackDocumentsRepository } from './track-documents.repository';
 import { ArtistNotFoundError, RecordingNotFoundError, TrackNotFoundError } from './tracks.errors';
 import { type RefreshOutcome, TrackRefresher } from './track-refresher';

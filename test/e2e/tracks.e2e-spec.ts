@@ -184,7 +184,7 @@ describe('DELETE /v1/tracks/{isrc}', () => {
     expect(slugOf(await get(`/v1/artists/${kept?.id}`))).toBe('404 /problems/not-found');
     expect((await get('/v1/artists?name=kept')).body.items).toEqual([]);
     expect(await rowsOf('album', 'id', album.id)).toBe(0);
-    expect(await rowsOf('artist_gram', 'artist_id', kept?.id ?? '')).toBe(0);
+    expect(await rowsOf('track_artist', 'artist_id', kept?.id ?? '')).toBe(0);
     expect((await add(one)).status).toBe(201);
   });
 });

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { parseDatabaseUrl } from '../../src/config/database-url';
 import { createDataSource, toDataSourceOptions } from '../../src/database/data-source';
 import { migrate, pendingMigrations } from '../../src/database/migrator';
+import { findInconsistencies } from '../support/consistency';
 import { openMigrated, rowsOf } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -84,6 +85,86 @@ it('carries the rows of a filled database along, step by step, and can be undone
     await dataSource.destroy();
   }
 });
+
+describe('the name index', () => {
+  /** Tracks and artists as a version before it wrote them, in SQL: more than one part of the work. */
+  async function fill(dataSource: DataSource): Promise<void> {
+    for (const row of ROWS) await dataSource.query(row);
+    for (let at = 0; at < 600; at += 100) {
+      const numbers = Array.from({ length: 100 }, (_, n) => at + n);
+      const rowsOf = (row: (n: number) => string) => numbers.map(row).join(', ');
+      await dataSource.query(
+        `INSERT INTO artist (id, name, name_norm, url) VALUES ${rowsOf((n) => `('f${n}', 'Name ${n % 250}', 'name ${n % 250}', 'https://r.example')`)}`,
+      );
+      await dataSource.query(
+        `INSERT INTO track_artist (isrc, position, artist_id, sort_rank) VALUES ${rowsOf((n) => `('QZDWX27${String(n).padStart(5, '0')}', 0, 'f${n}', ${n % 102})`)}`,
+      );
+      await dataSource.query(
+        `INSERT INTO track (isrc, title, title_norm, album_id, duration_ms, explicit, popularity, sort_rank, disc_number, track_number, preview_url, available_markets, source_name, source_id, source_url, fetched_at_ms, match_rule, match_candidates, match_market, created_at_ms, updated_at_ms) VALUES ${rowsOf((n) => `('QZDWX27${String(n).padStart(5, '0')}', 'AC/DC 宇多田 ${n}', 'ac/dc 宇多田 ${n}', 'al1', 1, FALSE, NULL, ${n % 102}, 1, 1, NULL, NULL, 'spotify', 't${n}', 'https://t.example', 1, 'only-match', 0, NULL, 1, 1)`)}`,
+      );
+    }
+  }
+
+  /** What is wrong with the index; the rows above have other faults, which are meant. */
+  const faultsOf = async (dataSource: DataSource) =>
+    (await findInconsistencies(dataSource)).filter((fault) => /track_word|artist_name_gram/.test(fault));
+
+  it('is made from the rows that are there, also where it was interrupted before', async () => {
+    const all = await openWith(Infinity);
+    const before = all.migrations.findIndex(
+      ({ constructor }) => constructor.name === 'NameIndex1795420000000',
+    );
+    await all.destroy();
+    let dataSource = await openWith(before);
+    await migrate(dataSource);
+    await fill(dataSource);
+    await dataSource.destroy();
+
+    dataSource = await openWith(before + 1);
+    await expect(interrupted(dataSource, 3, () => migrate(dataSource))).rejects.toThrow('interrupted');
+    expect(await faultsOf(dataSource).catch(() => ['no table'])).not.toEqual([]);
+    await dataSource.destroy();
+
+    dataSource = await openWith(Infinity);
+    await migrate(dataSource);
+    expect(await faultsOf(dataSource)).toEqual([]);
+    expect(await dataSource.manager.countBy('TrackWord', { word: 't宇多田' })).toBe(600);
+    await dataSource.destroy();
+  });
+
+  it('gives way to the former tables of grams when it is undone', async () => {
+    const dataSource = await openWith(Infinity);
+    await migrate(dataSource);
+    await fill(dataSource).catch(() => undefined); // rows of tables that are not there any more
+    while ((await ourTables(dataSource)).includes('track_word')) await dataSource.undoLastMigration();
+    const grams = await rowsOf<{ gram: string }>(
+      dataSource,
+      "SELECT gram FROM artist_gram WHERE artist_id = 'ar1' ORDER BY gram",
+    );
+    expect(grams.map(({ gram }) => gram)).toEqual(['^r', '^ro', '^s', '^si', 'gur', 'igu', 'ros', 'sig']);
+    await dataSource.destroy();
+  });
+});
+
+/** Runs something on a database that fails at the n-th statement that writes rows of the index. */
+async function interrupted<T>(dataSource: DataSource, writes: number, work: () => Promise<T>): Promise<T> {
+  const create = dataSource.createQueryRunner.bind(dataSource);
+  let left = writes;
+  const spy = jest.spyOn(dataSource, 'createQueryRunner').mockImplementation((...args) => {
+    const runner = create(...args);
+    const query = runner.query.bind(runner) as (...all: unknown[]) => Promise<unknown>;
+    runner.query = (async (...all: unknown[]) => {
+      if (String(all[0]).startsWith('INSERT INTO track_word') && --left < 0) throw new Error('interrupted');
+      return query(...all);
+    }) as never;
+    return runner;
+  });
+  try {
+    return await work();
+  } finally {
+    spy.mockRestore();
+  }
+}
 
 describe('the schema', () => {
   let dataSource: DataSource;

@@ -4,9 +4,10 @@ import type { Recording } from '../../src/recording/recording';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
 import { Candidate } from '../../src/tracks/entities/candidate.entity';
-import { ArtistGram, TrackGram } from '../../src/tracks/entities/name-gram.entity';
+import { ArtistNameGram } from '../../src/tracks/entities/name-gram.entity';
 import { RecordingMiss } from '../../src/tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../../src/tracks/entities/track-artist.entity';
+import { TrackWord } from '../../src/tracks/entities/track-word.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
 import { TracksRepository } from '../../src/tracks/tracks.repository';
 import { anAlbum, anArtist, aRecording, isrcOf } from '../builders/recording';
@@ -17,7 +18,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database';
 jest.setTimeout(60_000);
 
 const ALWAYS = { onlyIfStored: false };
-const TABLES = [Track, Album, Artist, TrackArtist, Candidate, TrackGram, ArtistGram, RecordingMiss];
+const TABLES = [Track, Album, Artist, TrackArtist, Candidate, TrackWord, ArtistNameGram, RecordingMiss];
 
 let databases: TestDatabase[];
 let dataSources: DataSource[];

@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
-import { ArtistGram, TrackGram } from '../../src/tracks/entities/name-gram.entity';
+import { ArtistNameGram } from '../../src/tracks/entities/name-gram.entity';
 import { RecordingMiss } from '../../src/tracks/entities/recording-miss.entity';
+import { TrackWord } from '../../src/tracks/entities/track-word.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
 import { TracksRepository } from '../../src/tracks/tracks.repository';
 import { anAlbum, anArtist, aRecording, aSourceTrack, isrcOf } from '../builders/recording';
@@ -153,9 +154,12 @@ describe('saving', () => {
     expect(stored?.credits.map(({ artist }) => artist.name)).toEqual(['Delta', 'Beta']);
     const ids = (await dataSource.manager.find(Artist)).map(({ id }) => id).sort();
     expect(ids).toEqual([b.id, c.id]);
-    expect(await dataSource.manager.countBy(ArtistGram, { gram: 'gam' })).toBe(0);
-    expect(await dataSource.manager.countBy(ArtistGram, { gram: 'del' })).toBe(1);
-    expect(await dataSource.manager.countBy(TrackGram, { gram: '^an' })).toBe(1);
+    expect(await dataSource.manager.countBy(ArtistNameGram, { gram: 'gam' })).toBe(0);
+    expect(await dataSource.manager.countBy(ArtistNameGram, { gram: 'del' })).toBe(1);
+    expect(await dataSource.manager.findBy(TrackWord, { word: 'tanother' })).toMatchObject([
+      { place: `101${ISRC}` },
+    ]);
+    expect(await dataSource.manager.countBy(TrackWord, { word: 'agamma' })).toBe(0);
     expect((await dataSource.manager.find(Album)).map(({ id }) => id).sort()).toEqual([
       'album-one',
       'album-two',
@@ -178,7 +182,7 @@ describe('saving', () => {
     await expect(tracks.saveRecording({ ...recording, candidates: [unfit] }, ALWAYS)).rejects.toThrow(
       /BigInt/,
     );
-    for (const entity of [Track, Album, Artist, ArtistGram, TrackGram])
+    for (const entity of [Track, Album, Artist, ArtistNameGram, TrackWord])
       expect(await dataSource.manager.count(entity)).toBe(0);
   });
 });

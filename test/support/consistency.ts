@@ -2,33 +2,37 @@ import type { DataSource } from 'typeorm';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
 import { Candidate } from '../../src/tracks/entities/candidate.entity';
-import { ArtistGram, TrackGram } from '../../src/tracks/entities/name-gram.entity';
+import { ArtistNameGram, TrackWordGram } from '../../src/tracks/entities/name-gram.entity';
 import { RecordingMiss } from '../../src/tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../../src/tracks/entities/track-artist.entity';
+import { TrackWord } from '../../src/tracks/entities/track-word.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
 import { loadTracks } from '../../src/tracks/stored-track.query';
 import { toDocument } from '../../src/tracks/track-document';
+import { toWordRows } from '../../src/tracks/track-entry';
 import { OwnerChange } from '../../src/tracks/entities/owner-change.entity';
 import { gramsOf, normaliseName } from '../../src/tracks/name-search';
 
 /**
- * What no foreign key watches over: every track with its album, its credits in order, its candidates and exactly its
- * grams; every artist and album on some track; nothing that belongs to nobody. Fails with a list of what is wrong.
+ * What no foreign key watches over: every track with its album, its credits in order, its candidates; every artist and album on
+ * some track; nothing that belongs to nobody; and the name index as if it were built anew from these rows. Fails with a list
+ * of what is wrong.
  */
 export async function assertConsistent(dataSource: DataSource): Promise<void> {
   expect(await findInconsistencies(dataSource)).toEqual([]);
 }
 
 /** What `assertConsistent` demands, as sentences; empty where all is well. Read it while nobody writes. */
-async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
-  const [tracks, albums, artists, credits, candidates, trackGrams, artistGrams, misses] = [
+export async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
+  const [tracks, albums, artists, credits, candidates, wordRows, nameGrams, wordGrams, misses] = [
     await manager.find(Track),
     await manager.find(Album),
     await manager.find(Artist),
     await manager.find(TrackArtist, { order: { isrc: 'ASC', position: 'ASC' } }),
     await manager.find(Candidate, { order: { isrc: 'ASC', position: 'ASC' } }),
-    await manager.find(TrackGram),
-    await manager.find(ArtistGram),
+    await manager.find(TrackWord),
+    await manager.find(ArtistNameGram),
+    await manager.find(TrackWordGram),
     await manager.find(RecordingMiss),
   ];
   const faults: string[] = [];
@@ -40,8 +44,7 @@ async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
   const albumIds = new Set(albums.map(({ id }) => id));
   const creditsOf = group(credits, ({ isrc }) => isrc);
   const candidatesOf = group(candidates, ({ isrc }) => isrc);
-  const gramsByTrack = group(trackGrams, ({ isrc }) => isrc);
-  const gramsByArtist = group(artistGrams, ({ artistId }) => artistId);
+  const nameOf = new Map(artists.map(({ id, nameNorm }) => [id, nameNorm]));
 
   for (const track of tracks) {
     const own = creditsOf.get(track.isrc) ?? [];
@@ -63,18 +66,11 @@ async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
     );
     check(found.length === track.matchCandidates, `track ${track.isrc} has another number of candidates`);
     check(track.titleNorm === normaliseName(track.title), `the normalised title of ${track.isrc} is stale`);
-    const grams = (gramsByTrack.get(track.isrc) ?? []).map(({ gram }) => gram);
-    check(isSame(grams, gramsOf(track.titleNorm)), `the grams of ${track.isrc} are not those of its title`);
   }
   for (const artist of artists) {
     check(
       artist.nameNorm === normaliseName(artist.name),
       `the normalised name of artist ${artist.id} is stale`,
-    );
-    const grams = (gramsByArtist.get(artist.id) ?? []).map(({ gram }) => gram);
-    check(
-      isSame(grams, gramsOf(artist.nameNorm)),
-      `the grams of artist ${artist.id} are not those of its name`,
     );
   }
   const credited = new Set(credits.map(({ artistId }) => artistId));
@@ -82,10 +78,35 @@ async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
   for (const id of credited) check(artistIds.has(id), `the credited artist ${id} is missing`);
   for (const id of artistIds) check(credited.has(id), `artist ${id} has no track`);
   for (const id of albumIds) check(used.has(id), `album ${id} has no track`);
-  for (const isrc of [...creditsOf.keys(), ...candidatesOf.keys(), ...gramsByTrack.keys()])
+  for (const isrc of [...creditsOf.keys(), ...candidatesOf.keys()])
     check(trackIds.has(isrc), `something of the missing track ${isrc} is left`);
-  for (const id of gramsByArtist.keys())
-    check(artistIds.has(id), `grams of the missing artist ${id} are left`);
+
+  const dueRows = tracks.flatMap((track) =>
+    toWordRows({
+      isrc: track.isrc,
+      sortRank: track.sortRank,
+      title: track.titleNorm,
+      artists: (creditsOf.get(track.isrc) ?? []).map(({ artistId }) => nameOf.get(artistId) ?? ''),
+    }),
+  );
+  const rowText = ({ word, place, title, artists }: TrackWord) =>
+    JSON.stringify([word, place, title, artists]);
+  faults.push(...differences('row of track_word', wordRows.map(rowText), dueRows.map(rowText)));
+  const dueNames = [...new Set(nameOf.values())].flatMap((name) =>
+    gramsOf(name).map((gram) => JSON.stringify([gram, name])),
+  );
+  const nameRows = nameGrams.map(({ gram, name }) => JSON.stringify([gram, name]));
+  faults.push(...differences('row of artist_name_gram', nameRows, dueNames));
+  // The dictionary keeps words that no track has any more: those in use are to be there, and each whole.
+  const inUse = wordRows.map(({ word }) => word).filter((word) => word !== '');
+  const known = wordGrams.map(({ word }) => word);
+  const dueGrams = [...new Set([...inUse, ...known])].flatMap((word) =>
+    ['', ...gramsOf(word.slice(1)).map((gram) => word.charAt(0) + gram)].map((gram) =>
+      JSON.stringify([gram, word]),
+    ),
+  );
+  const gramRows = wordGrams.map(({ gram, word }) => JSON.stringify([gram, word]));
+  faults.push(...differences('row of track_word_gram', gramRows, dueGrams));
   const changes = await manager.find(OwnerChange);
   const behind = {
     album: new Set(changes.filter(({ kind }) => kind === 'album').map(({ ownerId }) => ownerId)),
@@ -126,6 +147,11 @@ function isNumbered(rows: readonly { position: number }[]): boolean {
   return rows.every(({ position }, index) => position === index);
 }
 
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return [...a].sort().join('\n') === [...b].sort().join('\n');
+/** What is in one list and not in the other. */
+function differences(what: string, found: readonly string[], due: readonly string[]): string[] {
+  const [isFound, isDue] = [new Set(found), new Set(due)];
+  return [
+    ...found.filter((text) => !isDue.has(text)).map((text) => `a ${what} too many: ${text}`),
+    ...due.filter((text) => !isFound.has(text)).map((text) => `a ${what} is missing: ${text}`),
+  ];
 }

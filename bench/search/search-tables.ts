@@ -1,0 +1,10 @@
+/** The tables that a search reads; each is loaded from files in the order of its key. */
+export const SEARCH_TABLES = [
+  'artist',
+  'track',
+  'track_artist',
+  'artist_name_gram',
+  'track_word',
+  'track_word_gram',
+] as const;
+export type SearchTable = (typeof SEARCH_TABLES)[number];
