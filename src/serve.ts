@@ -6,7 +6,7 @@ import { configureApp } from './app';
 import { AppModule } from './app.module';
 import { ApiTokensService } from './auth/api-tokens.service';
 import { createHttpAdapter } from './common/http-server';
-import { type Settings, SettingsError, settings } from './config/settings';
+import { type Settings, SettingsError, settings, settingsWithSource } from './config/settings';
 import { DatabaseConnector, DatabaseFaultError } from './database/database.connector';
 import { ImportLoop } from './imports/import-loop';
 import { Primary, type PrimaryMessage, type WorkerMessage } from './primary';
@@ -20,9 +20,10 @@ const EXAMPLE_ISRC = 'USWB10102873';
 /** Runs the server until a signal ends it. Faults of the settings or the database end it with a message and no stack. */
 export async function serve(): Promise<void> {
   try {
-    const { workers, http } = settings(); // checked before Nest starts, whose error log would add a stack
+    const given = settingsWithSource(); // checked before Nest starts, whose error log would add a stack
+    const { workers, http } = given;
     if (workers > 1 && cluster.isPrimary) {
-      new Primary(settings()).run();
+      new Primary(given).run();
       return;
     }
     const app = await NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(http), {

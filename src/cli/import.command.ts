@@ -79,7 +79,8 @@ export function addImportCommand(program: Command): void {
       };
       const work = (target: ImportTarget) => run(target, file, options);
       try {
-        if (options.server === undefined) await withApp((app) => work(new LocalTarget(app, rowsAsCsv)));
+        if (options.server === undefined)
+          await withApp((app) => work(new LocalTarget(app, rowsAsCsv)), { asksSource: true });
         else await work(new RemoteTarget(new RemoteService(options.server, options.token ?? remoteToken())));
       } catch (error) {
         if (!(error instanceof RemoteCallError || error instanceof AppError)) throw error;

@@ -141,6 +141,8 @@ describe('parseSettings: credentials', () => {
     ]);
     expect(parseSettings({ NODE_ENV: 'production', ...CREDENTIALS }).isProduction).toBe(true);
     expect(parseSettings({ NODE_ENV: 'staging' }).spotify).toBeNull();
+    // Who migrates or makes tokens asks the source for nothing.
+    expect(parseSettings({ NODE_ENV: 'production' }, { asksSource: false }).spotify).toBeNull();
   });
 });
 

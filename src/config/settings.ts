@@ -260,9 +260,13 @@ const SHOWABLE = new Set([
 
 /**
  * Checks the environment and turns it into settings. An empty variable counts as unset.
+ * @param asksSource whether recordings will be asked for, which in production needs the source's credentials
  * @throws SettingsError naming every fault at once
  */
-export function parseSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+export function parseSettings(
+  env: Readonly<Record<string, string | undefined>>,
+  { asksSource = true }: { asksSource?: boolean } = {},
+): Settings {
   const given = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   );
@@ -273,7 +277,7 @@ export function parseSettings(env: Readonly<Record<string, string | undefined>>)
       const value = given[name];
       return `${name} ${message}${SHOWABLE.has(name) && value !== undefined ? ` (it is ${JSON.stringify(value.slice(0, 60))})` : ''}`;
     }),
-    ...credentialFaults(given),
+    ...credentialFaults(given, asksSource),
     ...identityFaults(given),
     ...replicaFaults(parsed.data),
   ];
@@ -335,13 +339,16 @@ function replicaFaults(values: z.infer<typeof environment> | undefined): string[
   return isAlike === false ? ['DATABASE_REPLICA_URLS must be of the engine of DATABASE_URL'] : [];
 }
 
-function credentialFaults(given: Readonly<Record<string, string | undefined>>): string[] {
+function credentialFaults(
+  given: Readonly<Record<string, string | undefined>>,
+  asksSource: boolean,
+): string[] {
   const names = ['SPOTIFY_CLIENT_ID', 'SPOTIFY_CLIENT_SECRET'] as const;
   const missing = names.filter((name) => given[name] === undefined);
   if (missing.length === 1) {
     return [`${missing.join()} is missing: the client id and the client secret go together`];
   }
-  if (missing.length === 2 && given['NODE_ENV'] === 'production') {
+  if (missing.length === 2 && asksSource && given['NODE_ENV'] === 'production') {
     return [
       'SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are missing: the sample catalogue does not serve in production',
     ];
@@ -357,4 +364,10 @@ function deepFreeze<T extends object>(value: T): T {
 }
 
 /** The settings as a provider: `@Inject(settings.KEY) private readonly settings: Settings`. */
-export const settings = registerAs('settings', () => parseSettings(process.env));
+export const settings = registerAs('settings', () => parseSettings(process.env, { asksSource: false }));
+
+/**
+ * The settings of a process that asks the source: the server, an import.
+ * @throws SettingsError
+ */
+export const settingsWithSource = (): Settings => parseSettings(process.env);

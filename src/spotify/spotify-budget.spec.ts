@@ -70,6 +70,23 @@ describe('what the budget lets through', () => {
 });
 
 describe('cooldowns', () => {
+  it.each(['window', 'day'] as const)('tell of a %s that is full for longer at once', (reason) => {
+    const limits = limitsOf(reason === 'day' ? { requestsPerDay: 2 } : { requestsPer30s: 2 });
+    const sent = go(go(emptyBudget(), NOW, limits), NOW + 20_000, limits);
+    const answer = {
+      now: NOW + 20_100,
+      sentAt: NOW + 20_000,
+      outcome: 'rate-limited',
+      retryAfterMs: 1000,
+    } as const;
+    const refused = recordAnswer(sent, answer);
+    const ask = (now: number) => reserve(refused, { now, lane: 'interactive', limits }).decision;
+    const early = ask(NOW + 20_200);
+    expect(early).toMatchObject({ kind: 'wait', reason });
+    // What is told right when the cooldown ends was known all the time.
+    expect(early).toEqual(ask(NOW + 21_200));
+  });
+
   const limits = limitsOf({ requestsPer30s: 30 });
   const locked = recordAnswer(go(emptyBudget(), NOW, limits), quotaAt(NOW, HOUR_MS));
   const ask = (state: BudgetState, now: number) => reserve(state, { now, lane: 'interactive', limits });
@@ -104,6 +121,7 @@ describe('cooldowns', () => {
       window: { used: 1, limit: 30, learned: null },
       day: { used: 1, limit: null, bulkUsed: 0, bulkLimit: null },
       cooldown: { untilMs: NOW + HOUR_MS, reason: 'quota', isProbing: false },
+      bulkCallsPerMinute: 42,
     });
   });
 

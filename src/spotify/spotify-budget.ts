@@ -20,6 +20,9 @@ const PROBE_PAUSE_MS = 1000;
 /** Of a day's calls bulk work makes no more than this, so that an import leaves some to callers who wait. */
 const BULK_SHARE_OF_DAY = 0.8;
 
+/** Of two waits that end so close together, the first is told: who comes back then hardly waits. */
+const SAME_WAIT_MS = 1000;
+
 /** A quota comes back within hours (retry-after.ts says why an hour). */
 const QUOTA_MS = 3_600_000;
 
@@ -79,13 +82,11 @@ export function reserve(
 ): { state: BudgetState; decision: BudgetDecision } {
   const current = atTime(state, now);
   const known = knownCap(current, limits);
+  const cooldown = holdOfCooldown(current);
   const hold =
-    holdOfCooldown(current) ??
-    holdOfDay(current, lane, limits.requestsPerDay) ??
-    asHold('window', whenLaneHasPlace(current, lane, Math.min(known, MOST_CALLS))) ??
-    asHold('pace', whenPaced(current, lane, known));
+    cooldown?.reason === 'probe' ? cooldown : later(cooldown, holdOfRoom(current, lane, limits, known));
   if (hold !== null) {
-    const isForPlace = hold.reason === 'window' || hold.reason === 'pace';
+    const isForPlace = cooldown === null && (hold.reason === 'window' || hold.reason === 'pace');
     const noted = isForPlace ? noteWaiting(current, lane, hold.untilMs) : current;
     return { state: noted === current ? state : noted, decision: hold };
   }
@@ -172,6 +173,21 @@ function holdOfCooldown({ cooldown, clockMs }: BudgetState): Hold | null {
   if (clockMs < untilMs) return { kind: 'wait', untilMs, reason: 'cooldown' };
   if (probe === null || probe.leaseUntilMs <= clockMs) return null;
   return { kind: 'wait', untilMs: clockMs + PROBE_RECHECK_MS, reason: 'probe' };
+}
+
+/** What stands against the call beside a cooldown. */
+function holdOfRoom(state: BudgetState, lane: Lane, limits: BudgetLimits, known: number): Hold | null {
+  return (
+    holdOfDay(state, lane, limits.requestsPerDay) ??
+    asHold('window', whenLaneHasPlace(state, lane, Math.min(known, MOST_CALLS))) ??
+    asHold('pace', whenPaced(state, lane, known))
+  );
+}
+
+/** A caller is told the longer wait at once, rather than to wait for one thing and then be told of the next. */
+function later(one: Hold | null, other: Hold | null): Hold | null {
+  if (one === null || other === null) return one ?? other;
+  return other.untilMs > one.untilMs + SAME_WAIT_MS ? other : one;
 }
 
 function holdOfDay(state: BudgetState, lane: Lane, limit: number): Hold | null {

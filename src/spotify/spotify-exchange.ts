@@ -63,7 +63,10 @@ async function readText(host: SpotifyHost, body: Readable, maxBytes: number): Pr
   // Leaving the loop early destroys the stream and its socket.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new SourceError(`${host} sent an answer of more than ${maxBytes} bytes.`);
+    if (bytes > maxBytes) {
+      const cause = new Error(`the body was cut after ${bytes} bytes`);
+      throw new SourceError(`${host} sent an answer of more than ${maxBytes} bytes.`, cause);
+    }
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

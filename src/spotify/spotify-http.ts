@@ -50,7 +50,7 @@ const ETAG = /^(W\/)?"[\x21\x23-\x7e]{0,200}"$/;
 /** A token was refused that looked good: it was revoked. */
 class TokenRefusedError extends SourceError {
   constructor() {
-    super('Spotify refuses an access token that it has just issued.');
+    super('Spotify refuses an access token that it has just issued.', new Error('status 401'));
   }
 }
 

@@ -271,6 +271,28 @@ describe('the command line', () => {
     expect((await run(cwd, 'token', 'list')).out).toMatch(/\bci\b.*revoked.*\n.*\btwo\b.*valid/);
   });
 
+  it('migrates and makes tokens in production without the credentials of a source that it does not ask, and imports nothing', async () => {
+    const cwd = service.folder();
+    const inProduction = async (...args: string[]) => {
+      const running = service.start({ NODE_ENV: 'production' }, { args, cwd });
+      return { code: (await running.ended).code, err: running.stderr };
+    };
+    expect(await inProduction('migrate')).toEqual({ code: 0, err: '' });
+    expect(await inProduction('token', 'create', '--name', 'x', '--role', 'admin')).toEqual({
+      code: 0,
+      err: '',
+    });
+    writeFileSync(join(cwd, 'codes.csv'), 'isrc\nUSWB10102873\n');
+    const [imported, served] = await Promise.all([
+      inProduction('import', 'codes.csv'),
+      inProduction('serve'),
+    ]);
+    for (const { code, err } of [imported, served]) {
+      expect(code).toBe(1);
+      expect(err).toContain('SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET are missing');
+    }
+  });
+
   it('explains itself, and says what is wrong with its arguments', async () => {
     const cwd = service.folder();
     const [help, tokenHelp, version, ...wrong] = await Promise.all([
