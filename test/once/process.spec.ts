@@ -113,7 +113,12 @@ describe('the server', () => {
       SPOTIFY_API_URL: 'http://127.0.0.1:1/v1',
       SPOTIFY_ACCOUNTS_URL: 'http://127.0.0.1:1',
     });
-    expect((await post(await readyUrl(running), SECRET)).status).toBe(503);
+    const url = await readyUrl(running);
+    expect((await post(url, SECRET)).status).toBe(503);
+    const read = await fetch(`${url}/v1/tracks/USRC17607839?`, {
+      headers: { authorization: `Bearer ${SECRET}` },
+    });
+    expect(read.status).toBe(404);
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
     const log = logOf(running);
@@ -133,6 +138,13 @@ describe('the server', () => {
       'status',
       'time',
     ]);
+    // The shorter way of reads tells the same of itself.
+    const ofRead = log.find(({ route }) => route === '/v1/tracks/:isrc');
+    expect(Object.keys(ofRead ?? {}).sort()).toEqual(Object.keys(call ?? {}).sort());
+    expect(ofRead).toMatchObject({
+      ...{ msg: 'call', level: 'info', method: 'GET', path: '/v1/tracks/USRC17607839', status: 404 },
+      ...{ requestId: read.headers.get('x-request-id'), caller: call?.['caller'], callerKind: 'api-token' },
+    });
   });
 
   it('ends with code 0 when told to while it waits for its database', async () => {
