@@ -122,6 +122,7 @@ describe('the server', () => {
     expect(failure?.['requestId']).toBe(call?.['requestId']);
     expect(Object.keys(call ?? {}).sort()).toEqual([
       'caller',
+      'callerKind',
       'durationMs',
       'level',
       'method',
