@@ -22,9 +22,13 @@ describe('the admission of calls', () => {
   /** Comes in, and remembers what became of it. */
   function call() {
     const fate = { was: 'waiting', leave: (): void => undefined };
-    fate.leave = admission.come((isAdmitted) => {
+    const leave = admission.come((isAdmitted) => {
       fate.was = isAdmitted ? 'admitted' : 'refused';
     });
+    fate.leave = () => {
+      leave();
+      jest.advanceTimersByTime(0); // a turn of the event loop
+    };
     return fate;
   }
   const fates = (calls: readonly { was: string }[]): string[] => calls.map(({ was }) => was);
@@ -111,5 +115,16 @@ describe('the admission of calls', () => {
     utilization = 0;
     jest.advanceTimersByTime(TICK_MS);
     expect(inHand()).toBeGreaterThan(before + 6);
+  });
+
+  it('lets the event loop turn before one takes the place of another', () => {
+    admission.close();
+    admission = admissionOf(1);
+    const leave = admission.come(() => undefined);
+    const next = call();
+    leave();
+    expect(next.was).toBe('waiting');
+    jest.advanceTimersByTime(0);
+    expect(next.was).toBe('admitted');
   });
 });

@@ -40,6 +40,11 @@ export class Admission {
   /** Who came after so many would wait in vain, going by the pace of the last tick. */
   private mostWaiting: number;
   private readonly waiting: Waiter[] = [];
+  private turn: NodeJS.Immediate | null = null;
+  private readonly admitInTurn = (): void => {
+    this.turn = null;
+    this.admitWaiting();
+  };
   private readonly ticker: NodeJS.Timeout;
 
   constructor(
@@ -94,6 +99,7 @@ export class Admission {
 
   close(): void {
     clearInterval(this.ticker);
+    if (this.turn !== null) clearImmediate(this.turn);
   }
 
   private get inHand(): number {
@@ -110,7 +116,8 @@ export class Admission {
       isOver = true;
       tick.count--;
       this.endedInTick++;
-      if (this.waiting.length > 0) this.admitWaiting();
+      // Not before others had the event loop: where each call makes room for the next at once, probes and goodbyes are not heard.
+      if (this.waiting.length > 0) this.turn ??= setImmediate(this.admitInTurn);
     };
   }
 
