@@ -14,9 +14,8 @@ import { Allowance, type Standing } from './allowance';
 import { InsuredStore, LimiterStore, type QuotaStore } from './quota-store';
 
 const WINDOW_S = 60;
-/** How long a call may wait for the shared count, once a second at most. */
-const REDIS_PATIENCE_MS = 50;
-const PRIMARY_PATIENCE_MS = 500;
+/** How long a call may wait for the shared count before this process counts alone. */
+const SHARED_PATIENCE_MS = 250;
 
 /** Whom a call is charged to: what `auth/caller.ts` calls a caller. */
 export interface Payer {
@@ -92,8 +91,7 @@ export class ClientLimits {
   }
 
   private insure(name: string, shared: QuotaStore, local: QuotaStore): QuotaStore {
-    const patienceMs = this.hasRedis ? REDIS_PATIENCE_MS : PRIMARY_PATIENCE_MS;
-    return new InsuredStore(shared, local, patienceMs, (isFailing) => {
+    return new InsuredStore(shared, local, SHARED_PATIENCE_MS, (isFailing) => {
       if (isFailing) this.logger.warn(`the shared count of ${name} does not answer; counting alone`);
       else this.logger.log(`the shared count of ${name} answers`);
     });

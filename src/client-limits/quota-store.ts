@@ -1,3 +1,4 @@
+import { setImmediate as loopTurn, setTimeout as sleep } from 'node:timers/promises';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 
 /** What a store gave away. */
@@ -43,15 +44,23 @@ export class LimiterStore implements QuotaStore {
   }
 }
 
-/** For this long after a failure everybody is served from the local store: limits must not make calls slow. */
+/** After a failure the shared store is left alone for so long. */
 const SUSPENSION_MS = 1_000;
+/**
+ * Turns of the event loop that an answer still gets when its time is up. In a process that was busy, or stopped, the timer is
+ * due before anything was read: the answer may lie there, and a connection may hand it on in more than one step.
+ */
+const LAST_TURNS = 5;
 
 /** A store shared with other processes, and one of this process' own for the time that the first does not answer. */
 export class InsuredStore implements QuotaStore {
   private suspendedUntilMs = 0;
   private isFailing = false;
 
-  /** `tell` is called on each change: true where the shared store does not answer within `patienceMs`, false where it is back. */
+  /**
+   * `tell` is called on each change: true where the shared store fails, or does not answer within `patienceMs`; false where it
+   * is back. One call waits for that long at most: after it the shared store is asked beside the calls until it answers.
+   */
   constructor(
     private readonly shared: QuotaStore,
     private readonly local: QuotaStore,
@@ -60,22 +69,33 @@ export class InsuredStore implements QuotaStore {
   ) {}
 
   async take(key: string, units: number): Promise<Taken> {
-    if (performance.now() < this.suspendedUntilMs) return this.local.take(key, units);
-    let timer: NodeJS.Timeout | undefined;
-    const isLate = new Promise<null>((resolve) => {
-      // In a busy process the answer may have arrived and wait to be read: one more turn of the loop reads it.
-      timer = setTimeout(() => setImmediate(resolve, null), this.patienceMs);
-    });
-    const asked = this.shared.take(key, units).catch(() => null);
-    const taken = await Promise.race([asked, isLate]);
-    clearTimeout(timer);
-    this.setFailing(taken === null);
-    return taken ?? this.local.take(key, units);
+    if (this.isFailing) {
+      if (performance.now() >= this.suspendedUntilMs) void this.ask(key, units);
+      return this.local.take(key, units);
+    }
+    return (await this.ask(key, units)) ?? this.local.take(key, units);
   }
 
   forget(key: string): void {
     this.shared.forget(key);
     this.local.forget(key);
+  }
+
+  /** Null where the shared store fails or is too slow. */
+  private async ask(key: string, units: number): Promise<Taken | null> {
+    this.suspendedUntilMs = performance.now() + SUSPENSION_MS; // one question at a time while it fails
+    const timer = new AbortController();
+    const asked = this.shared.take(key, units).catch(() => null);
+    const taken = await Promise.race([asked, this.lateness(timer.signal)]);
+    timer.abort();
+    this.setFailing(taken === null);
+    return taken;
+  }
+
+  private async lateness(signal: AbortSignal): Promise<null> {
+    await sleep(this.patienceMs, undefined, { signal }).catch(() => undefined);
+    for (let turn = 0; turn < LAST_TURNS && !signal.aborted; turn++) await loopTurn();
+    return null;
   }
 
   private setFailing(isFailing: boolean): void {

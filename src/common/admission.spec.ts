@@ -5,9 +5,14 @@ const TICK_MS = 500;
 
 describe('the admission of calls', () => {
   let admission: Admission;
+  /** What the event loop is said to be in use. */
+  let utilization: number;
+  const admissionOf = (maxInHand: number, maxWaiting?: number): Admission =>
+    new Admission(maxInHand, WAIT_MS, TICK_MS, maxWaiting, () => utilization);
   beforeEach(() => {
     jest.useFakeTimers();
-    admission = new Admission(2, WAIT_MS, TICK_MS);
+    utilization = 0;
+    admission = admissionOf(2);
   });
   afterEach(() => {
     admission.close();
@@ -17,9 +22,13 @@ describe('the admission of calls', () => {
   /** Comes in, and remembers what became of it. */
   function call() {
     const fate = { was: 'waiting', leave: (): void => undefined };
-    fate.leave = admission.come((isAdmitted) => {
+    const leave = admission.come((isAdmitted) => {
       fate.was = isAdmitted ? 'admitted' : 'refused';
     });
+    fate.leave = () => {
+      leave();
+      jest.advanceTimersByTime(0); // a turn of the event loop
+    };
     return fate;
   }
   const fates = (calls: readonly { was: string }[]): string[] => calls.map(({ was }) => was);
@@ -65,5 +74,57 @@ describe('the admission of calls', () => {
     // Their end makes no room a second time.
     for (const each of slow) each.leave();
     expect(call().was).toBe('waiting');
+  });
+
+  it('refuses at once who would wait in vain, and lets more wait where it goes faster', () => {
+    admission.close();
+    admission = admissionOf(2, 3);
+    const calls = Array.from({ length: 7 }, call);
+    expect(fates(calls.slice(4))).toEqual(['waiting', 'refused', 'refused']);
+    expect(admission.isFull).toBe(true);
+    for (const each of calls) each.leave();
+    for (let at = 0; at < 20; at++) call().leave();
+    jest.advanceTimersByTime(TICK_MS);
+    // 25 came in within a tick: in six ticks 150 could.
+    const [holder] = [call(), call()];
+    const many = Array.from({ length: 151 }, call);
+    expect(fates(many).filter((was) => was === 'waiting')).toHaveLength(150);
+    holder.leave();
+    expect(admission.isFull).toBe(false);
+  });
+
+  it('takes no more in hand than it soon gets done where the process has no time left', () => {
+    admission.close();
+    admission = admissionOf(256);
+    const calls = Array.from({ length: 400 }, call);
+    const inHand = (): number => fates(calls).filter((was) => was === 'admitted').length;
+    expect(inHand()).toBe(64);
+    // It has time: they wait for something else.
+    jest.advanceTimersByTime(TICK_MS);
+    expect(inHand()).toBe(128);
+    // It has none: that they take long makes no room for others.
+    utilization = 1;
+    const done = calls.slice(0, 40);
+    for (const each of done) each.leave();
+    const before = inHand();
+    jest.advanceTimersByTime(2 * TICK_MS);
+    expect(inHand()).toBe(before);
+    // Of 128 in hand all end but 10: 16 are in hand at a time from now on.
+    for (const each of calls.slice(40, before - 10)) each.leave();
+    expect(inHand()).toBe(before + 6);
+    utilization = 0;
+    jest.advanceTimersByTime(TICK_MS);
+    expect(inHand()).toBeGreaterThan(before + 6);
+  });
+
+  it('lets the event loop turn before one takes the place of another', () => {
+    admission.close();
+    admission = admissionOf(1);
+    const leave = admission.come(() => undefined);
+    const next = call();
+    leave();
+    expect(next.was).toBe('waiting');
+    jest.advanceTimersByTime(0);
+    expect(next.was).toBe('admitted');
   });
 });

@@ -23,6 +23,7 @@ export function allowOrigins(server: FastifyInstance, origins: readonly string[]
       'Content-Disposition',
       'Content-Location',
       'ETag',
+      'Idempotency-Replayed',
       'Link',
       'Location',
       'RateLimit',

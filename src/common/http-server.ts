@@ -85,12 +85,29 @@ export function createHttpAdapter({
     currentCall.run({ requestId: request.id }, done);
   };
   server.addHook('onRequest', enterCall);
+  const admission = new Admission();
+  const takeInHand = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    let hasWaited = false;
+    const leave = admission.come((isAdmitted) => {
+      const goOn = (): void => {
+        done(isAdmitted ? undefined : overloaded());
+      };
+      // Whoever waited would go on in the context of the call that made room.
+      if (hasWaited) enterCall(request, reply, goOn);
+      else goOn();
+    });
+    hasWaited = true;
+    reply.raw.once('close', leave);
+  };
+  server.addHook('preValidation', (request, reply, done) => {
+    if (hasBody(request) && !isProbe(request)) takeInHand(request, reply, done);
+    else done();
+  });
   server.addHook('preValidation', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD') done();
     else enterCall(request, reply, done);
   });
   const allowedMethods = trackRoutes(server);
-  const admission = new Admission();
   let isClosing = false;
   server.addHook('preClose', (done) => {
     isClosing = true;
@@ -109,14 +126,10 @@ export function createHttpAdapter({
       void reply.status(status).headers(headers).send(body);
       return;
     }
-    if (refusal !== undefined || request.url.startsWith(PROBE_ROUTES)) {
-      done(refusal);
-      return;
-    }
-    const leave = admission.come((isAdmitted) => {
-      done(isAdmitted ? undefined : overloaded());
-    });
-    reply.raw.once('close', leave);
+    if (refusal !== undefined || isProbe(request)) done(refusal);
+    // A call with a body gets its place when all of it is there: slow senders keep nobody out.
+    else if (!hasBody(request)) takeInHand(request, reply, done);
+    else done(admission.isFull ? overloaded() : undefined);
   });
   server.addHook('onClose', (_instance, done) => {
     admission.close();
@@ -130,6 +143,14 @@ export function createHttpAdapter({
   server.addHook('onSend', answerConditionally);
   if (hasCors) allowOrigins(server, corsOrigins);
   return adapter;
+}
+
+function isProbe({ url }: FastifyRequest): boolean {
+  return url.startsWith(PROBE_ROUTES);
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']);
 }
 
 function overloaded(): AppError {

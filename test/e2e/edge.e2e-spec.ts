@@ -143,6 +143,7 @@ describe('CORS', () => {
       const exposed = (answer.headers.get('access-control-expose-headers') ?? '').toLowerCase().split(', ');
       for (const name of [
         'etag',
+        'idempotency-replayed',
         'link',
         'location',
         'ratelimit',

@@ -9,18 +9,18 @@ const TIMEOUT_MS = 400;
 
 let spotify: SpotifyFake;
 let service: TestApp;
+/** Gives Spotify little time: for those faults alone that take it all, since a loaded machine may need more for any call. */
+let impatient: TestApp;
 let lastNumber = 0;
 
 beforeAll(async () => {
   spotify = await startSpotifyFake();
-  service = await startApp({
-    ...spotifyEnvironment(spotify),
-    SPOTIFY_MARKETS: 'SE,NO,JP',
-    SPOTIFY_TIMEOUT_MS: `${TIMEOUT_MS}`,
-  });
+  service = await startApp({ ...spotifyEnvironment(spotify), SPOTIFY_MARKETS: 'SE,NO,JP' });
+  impatient = await startApp({ ...spotifyEnvironment(spotify), SPOTIFY_TIMEOUT_MS: `${TIMEOUT_MS}` });
 });
 afterAll(async () => {
   await service.stop();
+  await impatient.stop();
   await spotify.stop();
 });
 afterEach(() => {
@@ -180,8 +180,8 @@ describe('failures of Spotify', () => {
     const isrc = release(nextIsrc(), {});
     spotify.setFault(fault, aim);
     const startedAt = Date.now();
-    expectProblem(await add(isrc), status, slug);
-    expect(Date.now() - startedAt).toBeLessThan(TIMEOUT_MS + 2_000);
+    expectProblem(await add(isrc, status === 504 ? impatient : service), status, slug);
+    expect(Date.now() - startedAt).toBeLessThan(TIMEOUT_MS + 2_000 + 4_000);
     expect((await service.call('GET', `/v1/tracks/${isrc}`)).body.type).toBe('/problems/track-not-found');
     spotify.clearFaults();
     expect((await add(isrc)).status).toBe(201);

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import catalogue from '../../src/sample/catalogue.json';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
@@ -141,6 +141,27 @@ it('is not outlived by its workers, however it ends', async () => {
   running.child.kill('SIGKILL');
   await running.ended;
   await until(() => !workers.some(isAlive), 'the end of the workers');
+});
+
+it('ends at once at the second signal, with its workers, whatever they have in hand', async () => {
+  const { running, url } = await start({ WEB_CONCURRENCY: '2' });
+  const workers = workersOf(running);
+  const { hostname, port } = new URL(url);
+  // A call whose body does not come to its end: a stop waits for it.
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(
+    'POST /v1/tracks HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{',
+  );
+  await sleep(500); // until a worker has read it
+  running.child.kill('SIGTERM');
+  await sleep(1_000);
+  expect(running.child.exitCode).toBeNull();
+  running.child.kill('SIGTERM');
+  expect((await running.ended).code).toBe(1);
+  await until(() => !workers.some(isAlive), 'the end of the workers');
+  socket.destroy();
 });
 
 it('tells a fault of the start once, and ends', async () => {
