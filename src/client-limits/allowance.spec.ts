@@ -1,6 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { Allowance, type Standing } from './allowance';
-import { InsuredStore, LimiterStore, type QuotaStore, type Taken } from './quota-store';
+import { LimiterStore, type QuotaStore, type Taken } from './quota-store';
 
 const WINDOW_MS = 60_000;
 
@@ -135,42 +135,5 @@ describe('a store of the library', () => {
     expect(await store.take('a', 7)).toMatchObject({ granted: 0, remaining: 0 });
     store.forget('a');
     expect(await store.take('a', 7)).toMatchObject({ granted: 7 });
-  });
-});
-
-describe('an insured store', () => {
-  const working: QuotaStore = {
-    take: (_key, units) => Promise.resolve({ granted: units, remaining: 1, resetMs: 5 }),
-    forget: () => undefined,
-  };
-  const local: QuotaStore = {
-    take: (_key, units) => Promise.resolve({ granted: units, remaining: 2, resetMs: 5 }),
-    forget: () => undefined,
-  };
-
-  it.each([
-    ['fails', () => Promise.reject(new Error('gone'))],
-    ['is silent', () => new Promise<never>(() => undefined)],
-  ])('goes by itself while the shared one %s, waits once at most, and tells of it once', async (_, take) => {
-    let isWorking = false;
-    let asked = 0;
-    const shared: QuotaStore = {
-      take: (key, units) => {
-        asked++;
-        return isWorking ? working.take(key, units) : take();
-      },
-      forget: () => undefined,
-    };
-    const told: boolean[] = [];
-    const store = new InsuredStore(shared, local, 20, (isFailing) => told.push(isFailing));
-    for (let at = 0; at < 100; at++) expect(await store.take('a', 1)).toMatchObject({ remaining: 2 });
-    expect([asked, told]).toEqual([1, [true]]);
-
-    isWorking = true;
-    const now = performance.now();
-    jest.spyOn(performance, 'now').mockImplementation(() => now + 2_000);
-    expect(await store.take('a', 1)).toMatchObject({ remaining: 1 });
-    jest.restoreAllMocks();
-    expect(told).toEqual([true, false]);
   });
 });

@@ -44,7 +44,7 @@ const STATEMENT_TIMEOUT_MS = LOCK_WAIT_SECONDS * 1000 + 2000;
 /** Migrations build tables and indexes, which takes what it takes. */
 const UNLIMITED = /^\s*(CREATE|ALTER|DROP)\b/i;
 /** How long a caller waits for one of the connections while others use them all. Who waits in vain is told 503. */
-const POOL_WAIT_MS = 3_000;
+const POOL_WAIT_MS = 10_000;
 
 const COMMON = {
   entities: [

@@ -89,7 +89,8 @@ export function bulkCap({ lanes, clockMs }: BudgetState, cap: number): number {
   return Math.max(1, isQuiet ? cap - Math.floor(cap * QUIET_RESERVE) : Math.floor(cap * BULK_SHARE));
 }
 
-function paceIntervalMs(state: BudgetState, lane: Lane, cap: number): number {
+/** Between one call of a lane and the next, evenly over a window of `cap` calls. */
+export function paceIntervalMs(state: BudgetState, lane: Lane, cap: number): number {
   return cap === Infinity ? 0 : (WINDOW_MS / (lane === 'bulk' ? bulkCap(state, cap) : cap)) * PACE;
 }
 

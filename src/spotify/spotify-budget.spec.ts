@@ -93,7 +93,7 @@ describe('cooldowns', () => {
 
   it('ends with one probe, and a good answer to it lets the rest go', () => {
     const untilMs = NOW + HOUR_MS;
-    expect(ask(locked, untilMs - 1).decision).toEqual({ kind: 'wait', untilMs, reason: 'cooldown' });
+    expect(ask(locked, untilMs - 1).decision).toMatchObject({ kind: 'wait', untilMs, reason: 'cooldown' });
     const probing = ask(locked, untilMs);
     expect(probing.decision.kind).toBe('go');
     expect(ask(probing.state, untilMs).decision).toMatchObject({ reason: 'probe' });

@@ -1,4 +1,4 @@
-import { whenLaneHasPlace, whenPaced, noteWaiting, takePace, bulkCap } from './budget-lanes';
+import { whenLaneHasPlace, whenPaced, noteWaiting, takePace, bulkCap, paceIntervalMs } from './budget-lanes';
 import { learnedCap, learnFromRefusal, learnFromSuccess, noteSent, WINDOW_MS } from './budget-learner';
 import { atTime, type BudgetLimits, type BudgetState, type Lane } from './budget-state';
 import {
@@ -34,6 +34,8 @@ export type BudgetDecision =
       /** The soonest that it can be; others may be quicker. */
       readonly untilMs: number;
       readonly reason: 'pace' | 'window' | 'day' | 'cooldown' | 'probe';
+      /** How long after that one more call has its turn, and again each further one. */
+      readonly intervalMs: number;
     };
 
 /** How a call that was sent ended. */
@@ -88,7 +90,8 @@ export function reserve(
   if (hold !== null) {
     const isForPlace = cooldown === null && (hold.reason === 'window' || hold.reason === 'pace');
     const noted = isForPlace ? noteWaiting(current, lane, hold.untilMs) : current;
-    return { state: noted === current ? state : noted, decision: hold };
+    const decision = { ...hold, intervalMs: paceIntervalMs(current, lane, known) };
+    return { state: noted === current ? state : noted, decision };
   }
   const learner = noteSent(current.learner, current.clockMs, current.log.length);
   const sent = book(takePace({ ...current, learner }, lane, known), lane, limits.callTimeoutMs);
@@ -161,7 +164,7 @@ function knownCap({ learner, log }: BudgetState, { requestsPer30s }: BudgetLimit
   return Math.min(requestsPer30s || Infinity, learnedCap(learner, isExtraInFlight));
 }
 
-type Hold = Extract<BudgetDecision, { kind: 'wait' }>;
+type Hold = Omit<Extract<BudgetDecision, { kind: 'wait' }>, 'intervalMs'>;
 
 function asHold(reason: Hold['reason'], untilMs: number | null): Hold | null {
   return untilMs === null ? null : { kind: 'wait', untilMs, reason };

@@ -33,7 +33,7 @@ export interface SpotifyAsk extends FindAsk {
   readonly deadlineMs: number;
 }
 
-type Hold = Extract<BudgetDecision, { kind: 'wait' }>;
+type Hold = Omit<Extract<BudgetDecision, { kind: 'wait' }>, 'intervalMs'>;
 
 const REASONS: Readonly<Record<Hold['reason'], string>> = {
   pace: 'As many calls as the pace allows are on their way to Spotify.',
@@ -49,6 +49,8 @@ export class SpotifyGate {
   private readonly logger = new Logger(SpotifyGate.name);
   /** The cooldown that the log was told of; null while there is none. */
   private toldUntilMs: number | null = null;
+  /** Callers who wait for a place in this process; they have their turns in this order, and who would come too late hears at once. */
+  private readonly waiting = new Set<SpotifyAsk>();
 
   constructor(
     private readonly budget: SpotifyBudgetRepository,
@@ -116,12 +118,20 @@ export class SpotifyGate {
   }
 
   private async leave(ask: SpotifyAsk): Promise<number> {
-    for (;;) {
-      ask.signal?.throwIfAborted();
-      await this.waitOutUnwritten(ask);
-      const decision = await this.budget.reserve(ask.lane, this.limits);
-      if (decision.kind === 'go') return decision.sentAt;
-      await this.wait(decision, ask);
+    try {
+      for (;;) {
+        ask.signal?.throwIfAborted();
+        await this.waitOutUnwritten(ask);
+        const decision = await this.budget.reserve(ask.lane, this.limits);
+        if (decision.kind === 'go') return decision.sentAt;
+        const isInLine =
+          ask.lane === 'interactive' && (decision.reason === 'pace' || decision.reason === 'window');
+        if (isInLine) this.waiting.add(ask);
+        const behindMs = isInLine ? placeIn(this.waiting, ask) * decision.intervalMs : 0;
+        await this.wait({ ...decision, untilMs: decision.untilMs + behindMs }, ask);
+      }
+    } finally {
+      this.waiting.delete(ask);
     }
   }
 
@@ -171,6 +181,16 @@ export class SpotifyGate {
     this.toldUntilMs = null;
     this.logger.log('Spotify lets calls through again.');
   }
+}
+
+/** How many came before somebody. */
+function placeIn<One>(queue: ReadonlySet<One>, one: One): number {
+  let before = 0;
+  for (const other of queue) {
+    if (other === one) break;
+    before += 1;
+  }
+  return before;
 }
 
 function spanOf(untilMs: number, leftMs: number): string {

@@ -3,6 +3,7 @@ import { makeTokenText } from '../../src/auth/api-token.text';
 import { ApiTokensService } from '../../src/auth/api-tokens.service';
 import { ROLES, SCOPES } from '../../src/auth/scopes';
 import { type Answer, startApp, type TestApp } from '../support/app';
+import { countQueriesOfCalls } from '../support/query-count';
 import { expectProblem } from './problem-check';
 import { sendRaw } from './raw-http';
 
@@ -35,14 +36,14 @@ const me = (token: string | null, headers: Record<string, string> = {}): Promise
 const challengeOf = ({ headers }: Pick<Answer, 'headers'>): string | null => headers.get('www-authenticate');
 const INVALID = 'Bearer realm="deadwax", error="invalid_token"';
 
-/** How many times `work` takes a connection to ask the database something. */
+/** How many times the calls of `work` take a connection to ask the database something. */
 async function queriesOf(work: () => Promise<unknown>): Promise<number> {
-  const runners = jest.spyOn(service.app.get(DataSource), 'createQueryRunner');
+  const queries = countQueriesOfCalls(service.app.get(DataSource));
   try {
     await work();
-    return runners.mock.calls.length;
+    return queries.count;
   } finally {
-    runners.mockRestore();
+    queries.stop();
   }
 }
 

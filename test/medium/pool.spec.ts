@@ -8,7 +8,7 @@ jest.setTimeout(60_000);
 const ISRC = 'USWB10102873';
 const CONNECTIONS = 3;
 const CALLERS = 30;
-/** A lock is waited for up to 5 s, a silent statement 7 s, a connection 3 s; the rest is for loaded machines. */
+/** A lock is waited for up to 5 s, a silent statement 7 s, a connection 10 s; the rest is for loaded machines. */
 const BOUND_MS = 7_000 + 8_000;
 
 /** Holds every reader of the tracks up, by a connection of its own. */

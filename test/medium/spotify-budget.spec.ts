@@ -87,13 +87,14 @@ describe('the budget that processes share through the database', () => {
     const instances = await Promise.all(after);
     now = untilMs - 1;
     for (const each of instances) {
-      expect(await each.reserve('interactive', limits)).toEqual({
+      expect(await each.reserve('interactive', limits)).toMatchObject({
         kind: 'wait',
         untilMs,
         reason: 'cooldown',
       });
     }
     expect(await instances[0]?.describe(limits)).toEqual({
+      bulkCallsPerMinute: 80,
       window: { used: 0, limit: 40, learned: null },
       day: { used: 1, limit: 800, bulkUsed: 1, bulkLimit: 640 },
       cooldown: { untilMs, reason: 'quota', isProbing: false },

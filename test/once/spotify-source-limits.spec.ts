@@ -243,3 +243,31 @@ describe('failures', () => {
     expect(error.message).toContain('Premium');
   });
 });
+
+describe('more callers at once than the pace lets through', () => {
+  it('are told at once where their turn comes too late, each a later time, and no turn is lost', async () => {
+    const isrcs = Array.from({ length: 60 }, (_unused, n) => `USVT1030${String(n).padStart(4, '0')}` as Isrc);
+    spotify.addTracks(...isrcs.map((isrc) => fakeTrack({ isrc, album: `Release ${isrc}` })));
+    const source = await sourceWith({ requestsPer30s: 25 });
+    const slept = world.clock.ms;
+    const ends = await Promise.all(
+      isrcs.map((isrc) =>
+        source.findByIsrc(isrc, INTERACTIVE).then(
+          () => ({ waitedMs: world.clock.ms - slept, retryAfter: null }),
+          (error: unknown) => ({
+            waitedMs: world.clock.ms - slept,
+            retryAfter: (error as SourceUnavailableError).retryAfterSeconds,
+          }),
+        ),
+      ),
+    );
+    const refused = ends.filter(({ retryAfter }) => retryAfter !== null);
+    expect(refused.length).toBeGreaterThan(30);
+    expect(new Set(refused.map(({ waitedMs }) => waitedMs))).toEqual(new Set([0]));
+    const told = refused.map(({ retryAfter }) => Number(retryAfter));
+    // One place after another, at the pace of 25 in 30 seconds.
+    expect(Math.max(...told)).toBeGreaterThan(25);
+    expect(Math.min(...told)).toBeLessThan(6);
+    expect(ends.length - refused.length).toBeGreaterThanOrEqual(12);
+  });
+});
