@@ -18,8 +18,8 @@ export interface ArtistRow {
   trackCount: number;
 }
 
-/** Names that have a gram are counted up to here, to find the rarest of a query's. */
-const MAX_COUNTED = 1_000;
+/** Names are counted up to here in all, to find the rarest gram of a query. */
+const MAX_COUNTED = 12_000;
 const MAX_COUNTED_GRAMS = 12;
 /** Short words that the engine checks; further ones are checked here. */
 const MAX_CHECKED_GRAMS = 6;
@@ -81,10 +81,11 @@ class ArtistSearch {
   async rarestGram({ words }: NameQuery): Promise<string> {
     const grams = [...new Set(words.flatMap((word) => word.grams))].slice(0, MAX_COUNTED_GRAMS);
     if (grams.length === 1) return grams[0] ?? '';
+    const limit = Math.ceil(MAX_COUNTED / grams.length);
     const values: Values = {};
     const counts = grams.map((gram, at) => {
       values[`gram${at}`] = gram;
-      return `SELECT ${at} AS nr, COUNT(*) AS n FROM (SELECT 1 AS one FROM artist_name_gram WHERE gram = :gram${at} LIMIT ${MAX_COUNTED}) few${at}`;
+      return `SELECT ${at} AS nr, COUNT(*) AS n FROM (SELECT 1 AS one FROM artist_name_gram WHERE gram = :gram${at} LIMIT ${limit}) few${at}`;
     });
     const rows = await this.run<{ nr: unknown; n: unknown }>(counts.join(' UNION ALL '), values);
     const [best] = rows.sort((a, b) => Number(a.n) - Number(b.n));
