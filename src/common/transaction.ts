@@ -9,9 +9,12 @@ import { judgeDatabaseError } from './database-error';
 export type Transaction = EntityManager;
 
 /** Writers that crowd on a few rows can meet in a deadlock several times over. */
-const MAX_TRIES = 12;
-/** A wait for a lock is long already: after some of those the caller has waited enough. */
+const MAX_TRIES = 24;
+/** A try that took so long waited for a lock: after some of those the caller has waited enough. */
+const LONG_TRY_MS = 4_000;
 const ENOUGH_MS = 8_000;
+/** Deadlocks are found out sooner, PostgreSQL takes a second: of these more are borne. */
+const MOST_MS = 20_000;
 const BACKOFF_MS = 10;
 const LONGEST_BACKOFF_MS = 320;
 
@@ -27,11 +30,14 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const startedMs = performance.now();
   for (let tries = 1; ; tries++) {
+    const triedMs = performance.now();
     try {
       return await dataSource.transaction(work);
     } catch (error) {
       const verdict = judgeDatabaseError(error);
-      const isSpent = tries >= MAX_TRIES || performance.now() - startedMs > ENOUGH_MS;
+      const nowMs = performance.now();
+      const enoughMs = nowMs - triedMs > LONG_TRY_MS ? ENOUGH_MS : MOST_MS;
+      const isSpent = tries >= MAX_TRIES || nowMs - startedMs > enoughMs;
       if (isSpent || (verdict !== 'retry' && verdict !== 'duplicate')) throw error;
       await sleep(Math.random() * Math.min(BACKOFF_MS * 2 ** tries, LONGEST_BACKOFF_MS));
     }

@@ -108,7 +108,7 @@ it('tells who comes when too much is in hand to come back, answers probes meanwh
   // Alive throughout; on a loaded machine the database may rightly be told to be slow.
   expect(new Set(probes.filter((_, at) => at % 2 === 0).map(({ status }) => status))).toEqual(new Set([200]));
   for (const { status } of probes) expect([200, 503]).toContain(status);
-  expect(Math.max(...probes.map(({ ms }) => ms))).toBeLessThan(5_000);
+  expect(Math.max(...probes.map(({ ms }) => ms))).toBeLessThan(20_000);
 
   const after = await Promise.all(Array.from({ length: 200 }, () => call('GET', `/v1/tracks/${ISRC}`)));
   expect(new Set(after.map(({ status }) => status))).toEqual(new Set([200]));
