@@ -9,8 +9,9 @@ function levelsOf(error: Error): string[] {
     jest.spyOn(Logger.prototype, level).mockImplementation(() => void told.push(level)),
   );
   const host = {
+    getType: () => 'http',
     switchToHttp: () => ({
-      getRequest: () => ({ id: 'id', url: '/' }),
+      getRequest: () => ({ id: 'id', url: '/', routeOptions: { url: '/', config: {} } }),
       getResponse: () => ({ sent: true }),
     }),
   };

@@ -44,6 +44,11 @@ export const environment = z.object({
     .regex(/^[A-Za-z0-9.:_-]{1,255}$/, 'must be a host name or an IP address')
     .default('127.0.0.1'),
   WEB_CONCURRENCY: wholeNumber(1, 128, 'must be a whole number from 1 to 128').default(1),
+  SHUTDOWN_DELAY_MS: wholeNumber(
+    0,
+    15_000,
+    'must be a whole number from 0 to 15000 (milliseconds)',
+  ).optional(),
   CORS_ORIGINS: list(
     parseOrigins,
     'must be origins as browsers send them (https://app.example.org), separated by commas; * is not one',
@@ -62,7 +67,30 @@ export const environment = z.object({
     100_000_000,
     'must be a whole number from 0 to 100000000 (failures in a minute, 0 for no limit)',
   ).default(600),
+  GRAPHIQL: z.enum(['true', 'false'], { error: 'must be true or false' }).optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
+  SENTRY_DSN: z
+    .string()
+    .regex(
+      /^https?:\/\/[A-Za-z0-9]+(:[A-Za-z0-9]+)?@[A-Za-z0-9.:[\]_-]+(\/[\w./-]*)?\/\d+$/,
+      'must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT',
+    )
+    .optional(),
+  NEW_RELIC_LICENSE_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9]{16,64}$/, 'must be a license key as New Relic shows it')
+    .optional(),
+  NEW_RELIC_APP_NAME: z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .default('Deadwax'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: baseUrl(
+    'must be the base address of a collector (http://collector:4318), without user, query and fragment',
+  ).optional(),
+  DEADWAX_ENVIRONMENT: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, hyphens or underscores')
+    .optional(),
   DATABASE_URL: z
     .string()
     .default('sqlite:./data/deadwax.db')
@@ -148,6 +176,11 @@ export const environment = z.object({
     120_000,
     'must be a whole number from 100 to 120000 (milliseconds)',
   ).default(10_000),
+  IMPORT_RETENTION_DAYS: wholeNumber(
+    0,
+    36_500,
+    'must be a whole number from 0 to 36500 (days, 0 keeps imports for ever)',
+  ).default(90),
   AUTH_BOOTSTRAP_TOKEN: z
     .string()
     .regex(/^[\x21-\x7e]{32,200}$/, 'must be 32 to 200 characters of printable ASCII without space')
@@ -166,11 +199,15 @@ export const SHOWABLE = new Set([
   'PORT',
   'HOST',
   'WEB_CONCURRENCY',
+  'SHUTDOWN_DELAY_MS',
   'CORS_ORIGINS',
   'TRUST_PROXY',
   'CLIENT_REQUESTS_PER_MINUTE',
   'CLIENT_FAILURES_PER_MINUTE',
   'LOG_LEVEL',
+  'GRAPHIQL',
+  'NEW_RELIC_APP_NAME',
+  'DEADWAX_ENVIRONMENT',
   'DATABASE_MIGRATE',
   'DATABASE_POOL_SIZE',
   'SPOTIFY_MARKETS',
@@ -178,5 +215,6 @@ export const SHOWABLE = new Set([
   'SPOTIFY_REQUESTS_PER_30S',
   'SPOTIFY_REQUESTS_PER_DAY',
   'SPOTIFY_TIMEOUT_MS',
+  'IMPORT_RETENTION_DAYS',
   'AUTH_JWT_STRICT',
 ]);

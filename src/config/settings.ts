@@ -12,6 +12,8 @@ export interface Settings {
   readonly port: number;
   /** Processes that serve, on one port. */
   readonly workers: number;
+  /** How long a process that was told to stop goes on serving, not ready, until all who send it calls have heard of it. */
+  readonly shutdownDelayMs: number;
   readonly http: {
     /** Origins whose pages may call from a browser; empty: none, and no CORS header is sent. */
     readonly corsOrigins: readonly string[];
@@ -24,7 +26,20 @@ export interface Settings {
     /** Failed authentications from one address in a minute; 0 is no limit. */
     readonly failuresPerMinute: number;
   };
+  readonly graphql: {
+    /** Serve the page to explore the schema. */
+    readonly hasPage: boolean;
+  };
   readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** Sinks beside the log; null: off, and not loaded. */
+  readonly telemetry: {
+    /** As error tracking and traces call this deployment: `production`, `staging`. */
+    readonly environment: string;
+    readonly sentryDsn: string | null;
+    readonly newRelic: { readonly licenseKey: string; readonly appName: string } | null;
+    /** Base address of a collector, without a closing slash. */
+    readonly otlpEndpoint: string | null;
+  };
   /** Read beside the database; of its engine. */
   readonly replicas: readonly DatabaseAddress[];
   readonly database: DatabaseAddress & {
@@ -54,6 +69,10 @@ export interface Settings {
     /** Milliseconds that one call may take, from the first byte sent to the last one read. */
     readonly timeoutMs: number;
   } | null;
+  readonly imports: {
+    /** Days after which a finished import is removed, with its rows; 0: never. */
+    readonly retentionDays: number;
+  };
   readonly auth: {
     /** Text of an admin token, taken when no token exists. */
     readonly bootstrapToken: string | null;
@@ -61,6 +80,9 @@ export interface Settings {
     readonly jwt: JwtSettings | null;
   };
 }
+
+/** Balancers look every few seconds, and Kubernetes takes one to tell them. */
+const PRODUCTION_SHUTDOWN_DELAY_MS = 5_000;
 
 /** The environment does not have the documented form. The message names every fault and shows no secret. */
 export class SettingsError extends Error {
@@ -102,8 +124,10 @@ export function parseSettings(
   const values = parsed.data;
   const { SPOTIFY_CLIENT_ID: clientId, SPOTIFY_CLIENT_SECRET: clientSecret } = values;
   const { AUTH_JWT_ISSUER: issuer, AUTH_JWT_AUDIENCE: audience } = values;
+  const isProduction = values.NODE_ENV === 'production';
   return deepFreeze<Settings>({
-    isProduction: values.NODE_ENV === 'production',
+    isProduction,
+    shutdownDelayMs: values.SHUTDOWN_DELAY_MS ?? (isProduction ? PRODUCTION_SHUTDOWN_DELAY_MS : 0),
     host: values.HOST,
     port: values.PORT,
     workers: values.WEB_CONCURRENCY,
@@ -112,7 +136,19 @@ export function parseSettings(
       requestsPerMinute: values.CLIENT_REQUESTS_PER_MINUTE,
       failuresPerMinute: values.CLIENT_FAILURES_PER_MINUTE,
     },
+    graphql: {
+      hasPage: values.GRAPHIQL === undefined ? values.NODE_ENV !== 'production' : values.GRAPHIQL === 'true',
+    },
     logLevel: values.LOG_LEVEL,
+    telemetry: {
+      environment: values.DEADWAX_ENVIRONMENT ?? values.NODE_ENV ?? 'development',
+      sentryDsn: values.SENTRY_DSN ?? null,
+      newRelic:
+        values.NEW_RELIC_LICENSE_KEY === undefined
+          ? null
+          : { licenseKey: values.NEW_RELIC_LICENSE_KEY, appName: values.NEW_RELIC_APP_NAME },
+      otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
+    },
     replicas: values.DATABASE_REPLICA_URLS,
     database: {
       ...values.DATABASE_URL,
@@ -134,6 +170,7 @@ export function parseSettings(
             requestsPerDay: values.SPOTIFY_REQUESTS_PER_DAY,
             timeoutMs: values.SPOTIFY_TIMEOUT_MS,
           },
+    imports: { retentionDays: values.IMPORT_RETENTION_DAYS },
     auth: {
       bootstrapToken: values.AUTH_BOOTSTRAP_TOKEN ?? null,
       jwt:

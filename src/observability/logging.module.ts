@@ -2,6 +2,7 @@ import { LoggerModule } from 'nestjs-pino';
 import type { LogFn, Logger as PinoLogger } from 'pino';
 import type { Options } from 'pino-http';
 import { currentCall } from '../common/request-identity';
+import { telemetry } from '../common/telemetry';
 import { type Settings, settings } from '../config/settings';
 import { standardLogOutput } from './log-output';
 import { redactorOf } from './secret-redaction';
@@ -59,7 +60,7 @@ function optionsOf({ logLevel, auth, spotify }: Settings): Options {
     mixin: () => NOTHING,
     // The line of a finished call says so itself: it is the most frequent one, and copied for nothing.
     mixinMergeStrategy: (line: object) =>
-      'requestId' in line ? line : { ...currentCall.getStore(), ...line },
+      'requestId' in line ? line : { ...currentCall.getStore(), ...telemetry.logFields(), ...line },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { type Note, telemetry } from '../common/telemetry';
 import { SourceError } from '../recording/recording-source';
 import { type SpotifyAnswer, type SpotifyHost, timeoutFailure, transportFailure } from './spotify-failures';
 
@@ -27,8 +28,33 @@ interface OpenResponse {
 export async function exchange(
   host: SpotifyHost,
   timeoutMs: number,
+  send: (signal: AbortSignal, traceHeaders: Readonly<Record<string, string>>) => Promise<OpenResponse>,
+  { cancel, ...what }: { method: 'GET' | 'POST'; url: string; cancel?: AbortSignal | undefined },
+): Promise<SpotifyAnswer> {
+  cancel?.throwIfAborted();
+  const { hostname, pathname } = new URL(what.url);
+  return telemetry.follow(
+    {
+      name: what.method,
+      kind: 'client',
+      attributes: {
+        'http.request.method': what.method,
+        'server.address': hostname,
+        'url.full': what.url,
+        'url.template': pathname.replace(/\/[0-9A-Za-z]{22}$/, '/{id}'),
+        'peer.service': 'spotify',
+      },
+    },
+    (note) =>
+      exchangeNow(host, timeoutMs, (signal) => send(signal, telemetry.headersToPassOn()), { cancel, note }),
+  );
+}
+
+async function exchangeNow(
+  host: SpotifyHost,
+  timeoutMs: number,
   send: (signal: AbortSignal) => Promise<OpenResponse>,
-  cancel?: AbortSignal,
+  { cancel, note }: { cancel: AbortSignal | undefined; note: Note },
 ): Promise<SpotifyAnswer> {
   cancel?.throwIfAborted();
   const deadline = new AbortController();
@@ -39,6 +65,7 @@ export async function exchange(
   cancel?.addEventListener('abort', end);
   try {
     const { status, headers, data } = await send(deadline.signal);
+    note({ 'http.response.status_code': status });
     const body = await readBody(host, status, data);
     return { status, retryAfter: headers['retry-after'], etag: headers['etag'], body };
   } catch (error) {

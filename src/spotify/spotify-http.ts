@@ -161,8 +161,9 @@ export class SpotifyHttp {
         return exchange(
           HOST,
           this.settings.timeoutMs,
-          (signal) => this.http.axiosRef.get<Readable>(url, { signal, headers }),
-          ask.signal,
+          (signal, traceHeaders) =>
+            this.http.axiosRef.get<Readable>(url, { signal, headers: { ...headers, ...traceHeaders } }),
+          { method: 'GET', url, cancel: ask.signal },
         );
       });
       if (answer.status === 401) throw new TokenRefusedError();

@@ -68,18 +68,20 @@ export class SpotifyToken {
     const askedAtMs = this.ticks();
     mayGo();
     const credentials = Buffer.from(`${clientId}:${clientSecret}`).toString('base64');
+    const url = `${accountsUrl}/api/token`;
     const answer = await exchange(
       HOST,
       timeoutMs,
-      (signal) =>
-        this.http.axiosRef.post<Readable>(`${accountsUrl}/api/token`, 'grant_type=client_credentials', {
+      (signal, traceHeaders) =>
+        this.http.axiosRef.post<Readable>(url, 'grant_type=client_credentials', {
           signal,
           headers: {
             Authorization: `Basic ${credentials}`,
             'Content-Type': 'application/x-www-form-urlencoded',
+            ...traceHeaders,
           },
         }),
-      whenNobodyWaits,
+      { method: 'POST', url, cancel: whenNobodyWaits },
     );
     // A wrong id or secret is told as 400 `invalid_client`; RFC 6749 allows 401 for it as well.
     if ([400, 401].includes(answer.status) && answer.body.includes('"invalid_client"')) {

@@ -102,7 +102,8 @@ export class SpotifyMetrics implements OnModuleInit {
     const lastFailure = gauge('last_failure_timestamp_seconds', 'When a call last failed', []);
 
     function gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
-      return new Gauge({ name: `deadwax_source_${name}`, help, labelNames, registers });
+      // Workers tell the same figures of all processes, or each its own state: the greatest is the one to know.
+      return new Gauge({ name: `deadwax_source_${name}`, help, labelNames, registers, aggregator: 'max' });
     }
     /** A figure that there is none of is not shown, rather than shown wrong. */
     const show = <Label extends string>(
