@@ -57,13 +57,15 @@ const isrcPrefix = z
   .describe('The first 1 to 12 characters of the ISRC, case and hyphens do not matter.')
   .meta({ minLength: 1, maxLength: 20 });
 
-/** Query of `GET /v1/tracks`. */
-export const listTracksQuery = z.strictObject({
+/** Which tracks are meant; without a member, all. */
+export const trackFilter = z.strictObject({
   artist: nameText('Part of the name of one of the artists.'),
   title: nameText('Part of the title.'),
   isrcPrefix,
-  ...pageQuery,
 });
+
+/** Query of `GET /v1/tracks`. */
+export const listTracksQuery = z.strictObject({ ...trackFilter.shape, ...pageQuery });
 export type ListTracksQuery = z.infer<typeof listTracksQuery>;
 
 /** Query of `GET /v1/exports/tracks`: the filters of the list, and no page. */
@@ -72,14 +74,15 @@ export const exportTracksQuery = z.strictObject({
     .enum(EXPORT_FORMATS, { error: 'must be csv or ndjson' })
     .default('csv')
     .describe('The form of the file.'),
-  artist: nameText('Part of the name of one of the artists.'),
-  title: nameText('Part of the title.'),
-  isrcPrefix,
+  ...trackFilter.shape,
 });
 export type ExportTracksQuery = z.infer<typeof exportTracksQuery>;
 
+/** Which artists are meant; without a name, all. */
+export const artistFilter = z.strictObject({ name: nameText('Part of the name.') });
+
 /** Query of `GET /v1/artists`. */
-export const listArtistsQuery = z.strictObject({ name: nameText('Part of the name.'), ...pageQuery });
+export const listArtistsQuery = z.strictObject({ ...artistFilter.shape, ...pageQuery });
 export type ListArtistsQuery = z.infer<typeof listArtistsQuery>;
 
 /** Query of lists without a filter of their own. */
