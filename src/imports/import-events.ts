@@ -1,5 +1,4 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { AppError } from '../common/app-error';
 import type { ImportView } from './dto/import.view';
 import { IMPORT_CLOCK, type ImportClock } from './import-times';
 import { ImportsService } from './imports.service';
@@ -8,9 +7,6 @@ import { ImportsService } from './imports.service';
 const TOLD_EVERY_MS = 500;
 /** Proxies cut what is silent, and a client that is gone is noticed when something is sent to it. */
 const SIGN_OF_LIFE_MS = 15_000;
-/** Streams of one process. */
-const MAX_STREAMS = 200;
-const RETRY_AFTER_SECONDS = 5;
 /** What clients wait before they come back after a broken connection. */
 const CLIENT_RETRY_MS = 2_000;
 
@@ -28,7 +24,6 @@ export class ImportEvents implements OnModuleDestroy {
   private readonly stopping = new AbortController();
   /** Those who watch one import share its reading. */
   private readonly readings = new Map<string, Promise<Seen>>();
-  private streams = 0;
 
   constructor(
     private readonly imports: ImportsService,
@@ -43,46 +38,37 @@ export class ImportEvents implements OnModuleDestroy {
   /**
    * The events of an import, as text; null where the client has had the last one.
    * @param lastId `Last-Event-ID`, as the client sent it
-   * @throws ImportNotFoundError, AppError `rate-limited` where too many streams are open
+   * @throws ImportNotFoundError
    */
   async open(id: string, lastId: string | undefined): Promise<AsyncIterable<string> | null> {
     const first = await this.imports.getRevision(id);
-    const after = /^\d{1,15}$/.test(lastId ?? '') ? Number(lastId) : -1;
+    const told = /^\d{1,15}$/.test(lastId ?? '') ? Number(lastId) : -1;
+    const after = told > first.revision ? -1 : told; // of another database: a backup was put back
     if (isOver(first.view) && after >= first.revision) return null;
-    if (this.streams >= MAX_STREAMS) {
-      throw new AppError('rate-limited', 'Too many streams of events are open on this replica.', {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
-    }
     return this.stream(id, first, after);
   }
 
   private async *stream(id: string, first: Seen, after: number): AsyncGenerator<string> {
-    this.streams += 1;
     const { signal } = this.stopping;
-    try {
-      yield `retry: ${CLIENT_RETRY_MS}\n\n`;
-      let told = after;
-      let spokenMs = this.clock.now().getTime();
-      for (let seen: Seen | null = first; ; seen = await this.readAgain(id)) {
-        const nowMs = this.clock.now().getTime();
-        if (seen !== null && isOver(seen.view)) {
-          yield eventOf('done', seen);
-          return;
-        }
-        if (seen !== null && seen.revision > told) {
-          told = seen.revision;
-          spokenMs = nowMs;
-          yield eventOf('progress', seen);
-        } else if (Math.abs(nowMs - spokenMs) >= SIGN_OF_LIFE_MS) {
-          spokenMs = nowMs;
-          yield ': still here\n\n';
-        }
-        await this.clock.sleep(TOLD_EVERY_MS, signal);
-        if (signal.aborted) return;
+    yield `retry: ${CLIENT_RETRY_MS}\n\n`;
+    let told = after;
+    let spokenMs = this.clock.now().getTime();
+    for (let seen: Seen | null = first; ; seen = await this.readAgain(id)) {
+      const nowMs = this.clock.now().getTime();
+      if (seen !== null && isOver(seen.view)) {
+        yield eventOf('done', seen);
+        return;
       }
-    } finally {
-      this.streams -= 1;
+      if (seen !== null && seen.revision > told) {
+        told = seen.revision;
+        spokenMs = nowMs;
+        yield eventOf('progress', seen);
+      } else if (Math.abs(nowMs - spokenMs) >= SIGN_OF_LIFE_MS) {
+        spokenMs = nowMs;
+        yield ': still here\n\n';
+      }
+      await this.clock.sleep(TOLD_EVERY_MS, signal);
+      if (signal.aborted) return;
     }
   }
 

@@ -34,15 +34,15 @@ async function* rowsOf(count: number): AsyncGenerator<FileRow[]> {
 const accept = () => Promise.resolve();
 
 it('takes a million rows in small batches, and not one more', async () => {
-  const whole = counting();
-  await whole.intake.receive(rowsOf(1_000_000), WISH, accept);
-  expect(whole.seen).toMatchObject({ begun: 1, rows: 1_000_000, accepted: 1, dropped: 0 });
-  expect(whole.seen.largest).toBeLessThanOrEqual(1000);
-  const more = counting();
-  await expect(more.intake.receive(rowsOf(1_000_001), WISH, accept)).rejects.toMatchObject({
+  const { seen, intake } = counting();
+  await expect(intake.receive(rowsOf(1_000_001), WISH, accept)).rejects.toMatchObject({
     slug: 'payload-too-large',
   });
-  expect(more.seen).toMatchObject({ accepted: 0, dropped: 1 });
+  expect(seen).toMatchObject({ begun: 1, rows: 1_000_000, accepted: 0, dropped: 1 });
+  expect(seen.largest).toBeLessThanOrEqual(1000);
+  const whole = counting();
+  await whole.intake.receive(rowsOf(10_000), WISH, accept);
+  expect(whole.seen).toMatchObject({ begun: 1, rows: 10_000, accepted: 1, dropped: 0 });
 }, 60_000);
 
 it('keeps nothing of an upload that breaks off', async () => {

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { setImmediate as loopTurn } from 'node:timers/promises';
 import type { Transaction } from '../common/transaction';
 import { AppError } from '../common/app-error';
 import type { Import } from './entities/import.entity';
@@ -8,6 +9,7 @@ import { type FileRow, MAX_ROWS } from './intake/file-row';
 import { UnreadableUploadError, UploadTooLargeError } from './intake/import-input.errors';
 import { IsrcSet } from './intake/isrc-set';
 import { type JudgedRow, judgeRow } from './intake/judged-row';
+import { RowTally } from './row-tally';
 
 /** Small enough that on SQLite, which writes without a turn of the event loop, nobody waits long. */
 const ROWS_WRITTEN_TOGETHER = 500;
@@ -23,7 +25,10 @@ export interface Received {
 export class ImportIntake {
   private readonly logger = new Logger(ImportIntake.name);
 
-  constructor(private readonly imports: ImportsRepository) {}
+  constructor(
+    private readonly imports: ImportsRepository,
+    private readonly tally: RowTally = new RowTally(),
+  ) {}
 
   /**
    * @param accept runs in the transaction that makes it an import; it may run again where that is tried again
@@ -44,7 +49,9 @@ export class ImportIntake {
           await accept({ accepted }, transaction);
         },
       );
-      if (!isThere) throw new AppError('request-timeout', 'The upload took too long and was given up.');
+      if (isThere)
+        for (const status of ['duplicate', 'invalid'] as const) this.tally.add(status, counts.counts[status]);
+      else throw new AppError('request-timeout', 'The upload took too long and was given up.');
     } catch (error) {
       // What cannot be removed now is swept later: nobody sees it.
       await this.imports.drop(wish.id).catch((cause: unknown) => {
@@ -69,6 +76,7 @@ export class ImportIntake {
       isBegun = true;
       await this.imports.addRows(wish.id, batch);
       batch = [];
+      await loopTurn(); // on SQLite, nothing else would give the others one
       if (Date.now() - touchedMs < TOUCH_EVERY_MS) return;
       touchedMs = Date.now();
       await this.imports.touch(wish.id, new Date());

@@ -1,36 +1,35 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { Brackets, DataSource, type EntityManager, In, MoreThan } from 'typeorm';
+import { DataSource, type EntityManager, In, MoreThan } from 'typeorm';
 import { inTransaction, type Transaction } from '../common/transaction';
 import type { Isrc } from '../recording/isrc';
 import { ImportRow } from './entities/import-row.entity';
 import { Import } from './entities/import.entity';
-import { ClaimLostError, ImportStoppedError } from './import.errors';
-import { addSample } from './import-pace';
-import { ACTIVE_STATES, COUNTED_AS, countProcessed, type FinalStatus } from './import-states';
+import { ClaimLostError } from './import.errors';
+import {
+  type Candidate,
+  chooseRows,
+  type ClaimedRow,
+  isDue,
+  isOneOf,
+  listCandidates,
+  LONGEST_ROW_WAIT_MS,
+} from './import-claims.query';
+import { endFlights, forgetFlights, renewFlights, takeFlights } from './import-flights.query';
+import { countResults, type RowResult, writeResults } from './import-results.query';
+import { ACTIVE_STATES, countProcessed } from './import-states';
 import { MAX_ATTEMPTS } from './row-outcome';
-
-/** A row that a worker has for a while. */
-export interface ClaimedRow {
-  readonly line: number;
-  readonly isrc: Isrc;
-  /** This time included. */
-  readonly attempts: number;
-}
 
 /** Rows that this worker alone may record anything of, until its lease ends. */
 export interface Claim {
   readonly importId: string;
   readonly shouldRefresh: boolean;
+  /** When the import was accepted: what was fetched since need not be fetched anew. */
+  readonly acceptedAt: Date;
   readonly fence: number;
+  /** Until when it holds, unless it is renewed. */
+  readonly leaseUntil: Date;
   readonly rows: readonly ClaimedRow[];
-}
-
-/** What became of a row. */
-export interface RowResult {
-  readonly line: number;
-  readonly status: FinalStatus;
-  readonly problem: string | null;
 }
 
 /** A turn that is due: which import, and what is the next to do for it. */
@@ -42,11 +41,7 @@ export interface Turn {
 
 /** Every row was looked at. */
 const ALL_CHECKED = 2_147_483_647;
-/** A row that was lost once is claimed with few others, one that was lost twice alone: whoever kills its worker is found so. */
-const SUSPECTS_TOGETHER = 16;
-/** No lease and no delay of a row is ever longer: what lies beyond was written by a clock that was wrong. */
-const LONGEST_ROW_WAIT_MS = 60_000;
-/** The same of imports. */
+/** No delay of an import is ever longer: what lies beyond was written by a clock that was wrong. */
 const LONGEST_WAKE_MS = 15 * 60_000;
 const SET_ASIDE = `internal: ${MAX_ATTEMPTS} workers stopped while they had this row`;
 
@@ -123,11 +118,9 @@ export class ImportLedgerRepository {
     now: Date,
   ): Promise<void> {
     return inTransaction(this.dataSource, async (manager) => {
-      const settled = await this.write(manager, importId, 0, results);
-      await this.count(manager, importId, settled, now, {
-        checkedLine: () => raised('checked_line', checkedLine ?? ALL_CHECKED),
-        servedAt: now,
-      });
+      const settled = await writeResults(manager, importId, 0, results);
+      const more = { raisesCheckedLine: checkedLine ?? ALL_CHECKED, servedAt: now };
+      await countResults(manager, importId, settled, now, more);
     });
   }
 
@@ -150,46 +143,67 @@ export class ImportLedgerRepository {
         .execute();
       if (affected !== 1) return null;
       const owner = await manager.findOneByOrFail(Import, { id: importId });
-      const candidates = await manager
-        .createQueryBuilder(ImportRow, 'row')
-        .where('row.import_id = :importId AND row.status = :pending', { importId, pending: 'pending' })
-        .andWhere(isDue('row.free_at_ms', now, LONGEST_ROW_WAIT_MS))
-        .orderBy('row.line', 'ASC')
-        .limit(limit)
-        .getMany();
+      const candidates = await listCandidates(manager, importId, limit, now);
       const spent = candidates.filter(({ fence, attempts }) => fence > 0 && attempts >= MAX_ATTEMPTS);
       await this.setAside(manager, importId, spent, now);
       const rows = chooseRows(candidates.filter((row) => !spent.includes(row)));
-      const claim = { importId, shouldRefresh: owner.shouldRefresh, fence: owner.fence };
+      const { shouldRefresh, createdAt: acceptedAt, fence } = owner;
+      const leaseUntil = new Date(now.getTime() + leaseMs);
+      const claim = { importId, shouldRefresh, acceptedAt, fence, leaseUntil };
       if (rows.length === 0) return { ...claim, rows: [] };
       if (owner.state === 'queued') await this.start(manager, owner, now);
-      await manager
+      const chosen = { importId, line: In(rows.map(({ line }) => line)), status: 'pending' as const };
+      const { affected: taken } = await manager
         .createQueryBuilder()
         .update(ImportRow)
         .set({
           fence: owner.fence,
           attempts: () => 'attempts + 1',
-          freeAt: new Date(now.getTime() + leaseMs),
+          freeAt: leaseUntil,
         })
-        .where({ importId, line: In(rows.map(({ line }) => line)), status: 'pending' })
+        .where(chosen)
         .andWhere(isDue('free_at_ms', now, LONGEST_ROW_WAIT_MS))
         .execute();
-      const won = await manager.findBy(ImportRow, {
-        importId,
-        line: In(rows.map(({ line }) => line)),
-        status: 'pending',
-        fence: owner.fence,
-      });
+      // Some may have been recorded or renewed by those who had them.
+      const left =
+        taken === rows.length
+          ? null
+          : await manager.find(ImportRow, {
+              select: { line: true },
+              where: { ...chosen, fence: owner.fence },
+            });
+      const isWon = left === null ? () => true : isOneOf(left);
+      const won = rows.filter(({ line }) => isWon(line));
       return {
         ...claim,
-        rows: won.flatMap(({ line, isrc, attempts }) => (isrc === null ? [] : [{ line, isrc, attempts }])),
+        rows: won.map(({ line, isrc, attempts }) => ({ line, isrc, attempts: attempts + 1 })),
       };
     });
   }
 
-  /** Lengthens the lease on rows, as far as they are still held. */
-  async renew({ importId, fence }: Claim, lines: readonly number[], leaseUntil: Date): Promise<void> {
+  /** Takes those of the claim's codes that no other worker, of whatever import, is asking the source for. */
+  takeFlights(claim: Claim, now: Date): Promise<Set<Isrc>> {
+    const isrcs = claim.rows.map(({ isrc }) => isrc).sort();
+    return takeFlights(this.dataSource.manager, holderOf(claim), isrcs, { now, until: claim.leaseUntil });
+  }
+
+  /** Lets others ask for these codes. */
+  endFlights(claim: Claim, isrcs: readonly Isrc[]): Promise<void> {
+    return endFlights(this.dataSource.manager, holderOf(claim), isrcs);
+  }
+
+  /** Forgets flights that nobody ended and nobody asked for since. */
+  forgetFlights(now: Date): Promise<void> {
+    return forgetFlights(this.dataSource.manager, now);
+  }
+
+  /** Lengthens the lease on rows and on the codes that they are asked for, as far as they are still held. */
+  async renew(claim: Claim, lines: readonly number[], leaseUntil: Date): Promise<void> {
     if (lines.length === 0) return;
+    const { importId, fence } = claim;
+    const isHeld = isOneOf(lines.map((line) => ({ line })));
+    const isrcs = claim.rows.filter(({ line }) => isHeld(line)).map(({ isrc }) => isrc);
+    await renewFlights(this.dataSource.manager, holderOf(claim), isrcs, leaseUntil);
     await this.dataSource.manager.update(
       ImportRow,
       { importId, line: In([...lines]), fence, status: 'pending' },
@@ -218,9 +232,9 @@ export class ImportLedgerRepository {
     transaction?: Transaction,
   ): Promise<void> {
     const record = async (manager: EntityManager) => {
-      const settled = await this.write(manager, claim.importId, claim.fence, results);
+      const settled = await writeResults(manager, claim.importId, claim.fence, results);
       if (settled.length !== results.length) throw new ClaimLostError();
-      await this.count(manager, claim.importId, settled, now, { state: 'running', resumesAt: null });
+      await countResults(manager, claim.importId, settled, now, { state: 'running', resumesAt: null });
     };
     if (transaction !== undefined) await record(transaction);
     else await inTransaction(this.dataSource, record);
@@ -243,7 +257,7 @@ export class ImportLedgerRepository {
     );
   }
 
-  /** Notes that the source holds an import; it is tried again at `wakeAt`, since limits can be lifted early. */
+  /** Notes that the source holds an import; it is tried again at `wakeAt`: limits can be lifted early. */
   async pause(importId: string, resumesAt: Date, wakeAt: Date): Promise<void> {
     await this.dataSource
       .createQueryBuilder()
@@ -269,121 +283,19 @@ export class ImportLedgerRepository {
   private async setAside(
     manager: EntityManager,
     importId: string,
-    rows: readonly ImportRow[],
+    rows: readonly Candidate[],
     now: Date,
   ): Promise<void> {
     for (const { line, fence } of rows) {
-      const settled = await this.write(manager, importId, fence, [
+      const settled = await writeResults(manager, importId, fence, [
         { line, status: 'failed', problem: SET_ASIDE },
       ]);
-      await this.count(manager, importId, settled, now, {});
+      await countResults(manager, importId, settled, now, {});
     }
   }
-
-  /** Writes results to rows that are pending under this fence; tells which were. */
-  private async write(
-    manager: EntityManager,
-    importId: string,
-    fence: number,
-    results: readonly RowResult[],
-  ): Promise<FinalStatus[]> {
-    const settled: FinalStatus[] = [];
-    const alike = new Map<string, RowResult[]>();
-    for (const result of results) {
-      const key = `${result.status} ${result.problem ?? ''}`;
-      alike.set(key, [...(alike.get(key) ?? []), result]);
-    }
-    for (const same of alike.values()) {
-      const [first] = same;
-      if (first === undefined) continue;
-      const { affected } = await manager.update(
-        ImportRow,
-        { importId, line: In(same.map(({ line }) => line)), fence, status: 'pending' },
-        { status: first.status, problem: first.problem, fence: 0 },
-      );
-      for (let each = 0; each < (affected ?? 0); each += 1) settled.push(first.status);
-    }
-    return settled;
-  }
-
-  /**
-   * Counts rows that became something, and ends the import with the last of them. Comes last in its transaction: from here on the
-   * import is held.
-   */
-  private async count(
-    manager: EntityManager,
-    importId: string,
-    settled: readonly FinalStatus[],
-    now: Date,
-    more: Record<string, unknown>,
-  ): Promise<void> {
-    const sums = new Map<string, number>();
-    for (const status of settled) sums.set(COUNTED_AS[status], (sums.get(COUNTED_AS[status]) ?? 0) + 1);
-    const { driver } = this.dataSource;
-    const columnOf = (property: string) =>
-      driver.escape(
-        this.dataSource.getMetadata(Import).findColumnWithPropertyName(property)?.databaseName ?? property,
-      );
-    const counted = Object.fromEntries(
-      [...sums].map(([name, sum]) => [name, () => `${columnOf(name)} + ${sum}`]),
-    );
-    const { affected } = await manager
-      .createQueryBuilder()
-      .update(Import)
-      .set({
-        ...counted,
-        ...(settled.length > 0 ? { progressAt: now } : {}),
-        revision: () => 'revision + 1',
-        ...more,
-      })
-      .where('id = :id AND state IN (:...states)', { id: importId, states: ACTIVE_STATES })
-      .execute();
-    if (affected !== 1) throw new ImportStoppedError();
-    const owner = await manager.findOneByOrFail(Import, { id: importId });
-    const processed = countProcessed(owner);
-    const begun =
-      owner.pace.length > 0 ? owner.pace : addSample([], now.getTime(), processed - settled.length);
-    const pace = addSample(begun, now.getTime(), processed);
-    const isDone = processed === owner.total;
-    const isQueued = owner.state === 'queued' && settled.length > 0;
-    if (!isDone && !isQueued && pace.at(-1)?.[0] === owner.pace.at(-1)?.[0]) return;
-    const startedAt = owner.startedAt ?? now;
-    await manager.update(
-      Import,
-      { id: importId },
-      {
-        pace,
-        ...(isQueued ? { state: 'running', startedAt } : {}),
-        ...(isDone ? { state: endOf(owner), startedAt, finishedAt: now, resumesAt: null } : {}),
-      },
-    );
-  }
 }
 
-/** An import that failed in every row that it tried has failed. */
-function endOf({ failed, created, existing, refreshed, notFound }: Import): 'completed' | 'failed' {
-  return failed > 0 && created + existing + refreshed + notFound === 0 ? 'failed' : 'completed';
-}
-
-/** Those that were never lost, together; else a few that were lost once, or one that was lost more often. */
-function chooseRows(candidates: readonly ImportRow[]): ImportRow[] {
-  const lost = candidates.filter(({ fence }) => fence > 0);
-  if (lost.length === 0) return [...candidates];
-  const once = lost.filter(({ attempts }) => attempts <= 1);
-  if (once.length > 0) return once.slice(0, SUSPECTS_TOGETHER);
-  // At random: else whatever ends workers from outside would always meet the same row.
-  return lost.slice(0, 1).map((first) => lost[Math.floor(Math.random() * lost.length)] ?? first);
-}
-
-function isDue(column: string, now: Date, longestMs: number): Brackets {
-  const nowMs = now.getTime();
-  return new Brackets((due) =>
-    due
-      .where(`${column} <= :dueMs`, { dueMs: nowMs })
-      .orWhere(`${column} > :wrongMs`, { wrongMs: nowMs + longestMs }),
-  );
-}
-
-function raised(column: string, value: number): string {
-  return `CASE WHEN ${column} < ${value} THEN ${value} ELSE ${column} END`;
+/** The claim as those who take flights are known by. */
+function holderOf({ importId, fence }: Claim): string {
+  return `${importId}:${fence}`;
 }

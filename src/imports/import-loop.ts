@@ -1,14 +1,11 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { judgeDatabaseError } from '../common/database-error';
+import { telemetry } from '../common/telemetry';
 import { ImportLedgerRepository } from './import-ledger.repository';
 import { ImportQueue } from './import-queue';
 import { ImportRunner } from './import-runner';
+import { ImportSweep } from './import-sweep';
 import { IMPORT_CLOCK, IMPORT_TIMES, type ImportClock, type ImportTimes } from './import-times';
-import { ImportsRepository } from './imports.repository';
-
-/** Uploads send something every few seconds: one that sent nothing for as long has died with its process. */
-const ABANDONED_MS = 10 * 60_000;
-const SWEEP_EVERY_MS = 60_000;
 
 /**
  * Works on imports for as long as the server runs. Without Redis it looks into the ledger for work by itself; with it, it announces
@@ -21,14 +18,13 @@ export class ImportLoop implements OnModuleDestroy {
   private readonly stopping = new AbortController();
   private nap = new AbortController();
   private running: Promise<void> | null = null;
-  private sweptMs = 0;
   private isTold = false;
 
   constructor(
     private readonly runner: ImportRunner,
     private readonly ledger: ImportLedgerRepository,
-    private readonly imports: ImportsRepository,
     private readonly queue: ImportQueue,
+    private readonly sweep: ImportSweep,
     @Inject(IMPORT_TIMES) private readonly times: ImportTimes,
     @Inject(IMPORT_CLOCK) private readonly clock: ImportClock,
   ) {}
@@ -45,11 +41,15 @@ export class ImportLoop implements OnModuleDestroy {
     this.nap.abort();
   }
 
-  /** Hands back what is not done, before the database closes. */
-  async onModuleDestroy(): Promise<void> {
+  onModuleDestroy(): Promise<void> {
+    return this.stop();
+  }
+
+  /** Hands back what is not done, for other replicas, and begins nothing new. Before the database closes. */
+  async stop(): Promise<void> {
     this.stopping.abort();
     this.nap.abort();
-    await this.running;
+    await Promise.all([this.running, this.sweep.end()]);
     await this.queue.close();
   }
 
@@ -65,7 +65,7 @@ export class ImportLoop implements OnModuleDestroy {
   /** False where there is nothing to do for now. */
   private async once(signal: AbortSignal): Promise<boolean> {
     try {
-      await this.sweep();
+      this.sweep.beginIfDue(signal);
       if (this.queue.isReady) {
         await this.queue.announce(await this.ledger.listDue(this.clock.now()));
         return false;
@@ -75,21 +75,12 @@ export class ImportLoop implements OnModuleDestroy {
       return isBusy;
     } catch (error) {
       if (signal.aborted) return false;
-      if (judgeDatabaseError(error) === 'unknown')
+      if (judgeDatabaseError(error) === 'unknown') {
         this.logger.error({ err: error }, 'a turn failed unexpectedly');
-      else if (!this.isTold) this.logger.warn('imports wait: the database does not answer');
+        if (!this.isTold) telemetry.report(error, { job: 'import' });
+      } else if (!this.isTold) this.logger.warn('imports wait: the database does not answer');
       this.isTold = true;
       return false;
-    }
-  }
-
-  /** What uploads left behind that broke off with their process. */
-  private async sweep(): Promise<void> {
-    const nowMs = this.clock.now().getTime();
-    if (Math.abs(nowMs - this.sweptMs) < SWEEP_EVERY_MS) return;
-    this.sweptMs = nowMs;
-    for (const id of await this.imports.listAbandoned(new Date(nowMs - ABANDONED_MS))) {
-      await this.imports.drop(id);
     }
   }
 }

@@ -1,13 +1,16 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { telemetry } from '../common/telemetry';
 import { TracksService } from '../tracks/tracks.service';
 import { FetchPace } from './fetch-pace';
 import { ImportStoppedError } from './import.errors';
-import { ImportLedgerRepository, type RowResult } from './import-ledger.repository';
+import { ImportLedgerRepository } from './import-ledger.repository';
+import type { RowResult } from './import-results.query';
 import { IMPORT_CLOCK, IMPORT_TIMES, type ImportClock, type ImportTimes } from './import-times';
+import { RowTally } from './row-tally';
 import { type Hold, ImportTurn } from './import-turn';
 
 const FIRST_BATCH = 16;
-const MAX_BATCH = 500;
+const MAX_BATCH = 1000;
 /** Rows looked for among the stored tracks at once. */
 const CHECKED_TOGETHER = 1000;
 /** The source's own pace: shorter waits than this are no pause. */
@@ -23,6 +26,7 @@ export class ImportRunner {
   private readonly batches = new Map<string, number>();
   /** Imports that cannot go on before (epoch ms). */
   private readonly resting = new Map<string, number>();
+  private reported: string | null = null;
   private turns: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -30,6 +34,7 @@ export class ImportRunner {
     private readonly tracks: TracksService,
     @Inject(IMPORT_TIMES) private readonly times: ImportTimes,
     @Inject(IMPORT_CLOCK) private readonly clock: ImportClock,
+    private readonly tally: RowTally = new RowTally(),
   ) {}
 
   /** Works on one import until it has no work left, or the signal is aborted: for tests and the command line. */
@@ -52,7 +57,11 @@ export class ImportRunner {
 
   private async turnNow(signal: AbortSignal, only?: string): Promise<boolean> {
     const now = this.clock.now();
-    for (const [id, untilMs] of this.resting) if (untilMs <= now.getTime()) this.resting.delete(id);
+    for (const [id, untilMs] of this.resting) {
+      const leftMs = untilMs - now.getTime();
+      // Nothing rests longer: the clock was set back since.
+      if (leftMs <= 0 || leftMs > LONGEST_PACE_SECONDS * 1000) this.resting.delete(id);
+    }
     const turn = await this.ledger.findTurn(now, { only, except: [...this.resting.keys()] });
     if (turn === null) return false;
     const { importId, checkedLine } = turn;
@@ -78,10 +87,11 @@ export class ImportRunner {
     const isLast = rows.length < CHECKED_TOGETHER;
     const checked = isLast ? null : (rows.at(-1)?.line ?? null);
     await this.ledger.settleUnclaimed(importId, results, checked, this.clock.now());
+    this.tally.addAll(results);
   }
 
   private async work(importId: string, signal: AbortSignal): Promise<boolean> {
-    const { ledger, tracks, pace, times, clock } = this;
+    const { ledger, tracks, pace, times, clock, tally } = this;
     const limit = this.batches.get(importId) ?? FIRST_BATCH;
     const claim = await ledger.claim(importId, { limit, leaseMs: times.leaseMs, now: clock.now() });
     if (claim === null || claim.rows.length === 0) {
@@ -93,11 +103,27 @@ export class ImportRunner {
     const startedMs = performance.now();
     const onDefect = (error: unknown) => {
       this.logger.error({ err: error }, `${importId}: a recording could not be stored`);
+      this.reportOnce(importId, error);
     };
-    const hold = await new ImportTurn({ ledger, tracks, pace, times, clock, onDefect }, claim, signal).run();
+    const turn = new ImportTurn({ ledger, tracks, pace, times, clock, tally, onDefect }, claim, signal);
+    const hold = await telemetry.follow(
+      {
+        name: 'import turn',
+        kind: 'internal',
+        attributes: { 'deadwax.import.id': importId, 'deadwax.import.rows': claim.rows.length },
+      },
+      () => turn.run(),
+    );
     if (hold !== null) await this.hold(importId, hold);
     else this.learnBatch(importId, claim.rows.length, limit, performance.now() - startedMs);
     return true;
+  }
+
+  /** A defect that meets a million rows is one event for each import, not one for each row. */
+  private reportOnce(importId: string, error: unknown): void {
+    if (this.reported === importId) return;
+    this.reported = importId;
+    telemetry.report(error, { job: 'import' });
   }
 
   private async hold(importId: string, { seconds, isFault }: Hold): Promise<void> {

@@ -21,6 +21,9 @@ export type ImportState = ImportStatus | 'receiving' | 'dropped';
 /** Those that have work left. */
 export const ACTIVE_STATES = ['queued', 'running', 'paused'] as const satisfies ImportStatus[];
 
+/** Those that are over, until somebody takes them up again. */
+export const ENDED_STATES = ['completed', 'cancelled', 'failed'] as const satisfies ImportStatus[];
+
 /** How many rows became what; they add up to the total. */
 export interface Counts {
   readonly created: number;

@@ -8,15 +8,16 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
-import type { Caller } from '../auth/caller';
+import { type Caller, callerIdOf } from '../auth/caller';
 import { CurrentCaller, RequiresScope } from '../auth/policy.decorators';
 import { ApiBodyProblems, ApiProblems } from '../common/api-docs';
 import { Produces } from '../common/produces.decorator';
 import { CSV_TYPE, fileHeaders, NDJSON_TYPE, streamText } from '../common/download';
 import { linkNext, noBody, noQuery } from '../common/page';
+import { Places } from '../common/places';
+import { RouteFacts } from '../common/route-facts';
 import { ApiIdempotent, IdempotencyKey, REPLAYED_HEADER, sendAnswer } from '../idempotency/idempotency-key';
 import {
   importId,
@@ -49,9 +50,16 @@ const LINK = {
 } as const;
 const A_FILE = { schema: { type: 'string' } } as const;
 
+/** Of this process, at once. */
+const FILES = { all: 16, each: 4, what: 'files of rows', retryAfterSeconds: 10 };
+const STREAMS = { all: 500, each: 100, what: 'streams of events', retryAfterSeconds: 5 };
+
 @ApiTags('imports')
 @Controller('v1/imports')
 export class ImportsController {
+  private readonly files = new Places(FILES);
+  private readonly streams = new Places(STREAMS);
+
   constructor(
     private readonly imports: ImportsService,
     private readonly events: ImportEvents,
@@ -60,7 +68,7 @@ export class ImportsController {
   @Post()
   @HttpCode(202)
   @RequiresScope('imports:write')
-  @RouteConfig({ streamsBody: true })
+  @RouteFacts({ streamsBody: true })
   @ApiIdempotent()
   @ApiOperation({
     summary: 'Import up to 1,000,000 ISRCs',
@@ -147,12 +155,14 @@ export class ImportsController {
   @ApiOkResponse({ description: 'The file, as it is read.', content: { 'text/csv': A_FILE } })
   @ApiProblems('not-found')
   async rowsAsCsv(
+    @CurrentCaller() caller: Caller,
     @Param('id', { schema: importId }) id: string,
     @Query({ schema: noQuery }) _query: object,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Readable> {
     const batches = await this.imports.openRows(id);
+    this.files.takeUntilSent(callerIdOf(caller), reply.raw);
     return streamText(request, reply, fileHeaders(CSV_TYPE, `${id}.csv`), () => rowsAsCsv(batches));
   }
 
@@ -164,12 +174,14 @@ export class ImportsController {
   @ApiOkResponse({ description: 'The file, as it is read.', content: { 'application/x-ndjson': A_FILE } })
   @ApiProblems('not-found')
   async rowsAsNdjson(
+    @CurrentCaller() caller: Caller,
     @Param('id', { schema: importId }) id: string,
     @Query({ schema: noQuery }) _query: object,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Readable> {
     const batches = await this.imports.openRows(id);
+    this.files.takeUntilSent(callerIdOf(caller), reply.raw);
     return streamText(request, reply, fileHeaders(NDJSON_TYPE, `${id}.ndjson`), () => rowsAsNdjson(batches));
   }
 
@@ -190,8 +202,9 @@ export class ImportsController {
   })
   @ApiOkResponse({ description: 'The stream.', content: { 'text/event-stream': A_FILE } })
   @ApiNoContentResponse({ description: 'The last event was received already.' })
-  @ApiProblems('not-found', 'rate-limited')
+  @ApiProblems('not-found')
   async follow(
+    @CurrentCaller() caller: Caller,
     @Param('id', { schema: importId }) id: string,
     @Query({ schema: noQuery }) _query: object,
     @Headers('last-event-id') lastId: string | undefined,
@@ -203,6 +216,7 @@ export class ImportsController {
       void reply.status(204);
       return undefined;
     }
+    this.streams.takeUntilSent(callerIdOf(caller), reply.raw);
     const headers = { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' };
     return streamText(request, reply, headers, () => stream);
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { type Backlog, ImportsRepository } from './imports.repository';
+import { type Backlog, ImportBacklogRepository } from './import-backlog.repository';
 
 /** Work that is due and does not move for so long is told (attack-matrix.md J09). */
 const STALLED_MS = 2 * 60_000;
@@ -14,7 +14,7 @@ export class ImportsHealth {
 
   constructor(
     private readonly indicator: HealthIndicatorService,
-    private readonly imports: ImportsRepository,
+    private readonly repository: ImportBacklogRepository,
   ) {}
 
   /** Down where rows are due and none became anything for two minutes: nobody works, or nobody can. */
@@ -23,7 +23,11 @@ export class ImportsHealth {
     const backlog = await this.read();
     if (backlog === null) return check.down('the database does not answer');
     const { imports, rows, dueSince, progressAt } = backlog;
-    const figures = { imports, backlog: rows, lastProgressAt: progressAt?.toISOString() ?? null };
+    const figures = {
+      imports: imports.queued + imports.running + imports.paused,
+      backlog: rows,
+      lastProgressAt: progressAt?.toISOString() ?? null,
+    };
     const isStalled = dueSince !== null && Date.now() - dueSince.getTime() > STALLED_MS;
     return isStalled
       ? check.down({ ...figures, message: 'rows are due, and nothing moves' })
@@ -34,7 +38,7 @@ export class ImportsHealth {
   private read(): Promise<Backlog | null> {
     const nowMs = Date.now();
     if (this.reading === null || nowMs > this.reading.untilMs) {
-      const backlog = this.imports.describeBacklog(new Date(nowMs)).catch(() => null);
+      const backlog = this.repository.describe(new Date(nowMs)).catch(() => null);
       const reading = { untilMs: Infinity, backlog };
       void backlog.then(() => (reading.untilMs = Date.now() + FRESH_MS));
       this.reading = reading;

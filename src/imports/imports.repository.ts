@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { Brackets, DataSource, type EntityManager, In, LessThan, MoreThan } from 'typeorm';
+import { Brackets, DataSource, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan } from 'typeorm';
 import { z } from 'zod';
 import { decodeCursor, type Page, toPage } from '../common/page';
 import { inTransaction, type Transaction } from '../common/transaction';
@@ -10,7 +10,7 @@ import { insertImportRows } from './import-rows.query';
 import {
   ACTIVE_STATES,
   type Counts,
-  countProcessed,
+  ENDED_STATES,
   IMPORT_STATUSES,
   noCounts,
   type RowStatus,
@@ -22,16 +22,6 @@ interface PageRequest {
   readonly cursor: string | undefined;
 }
 
-/** What is left to do. */
-export interface Backlog {
-  readonly imports: number;
-  readonly rows: number;
-  /** When rows of an import that has work last became anything; null where none has. */
-  readonly progressAt: Date | null;
-  /** Since when the one that waits longest could have gone on; null where none is due. */
-  readonly dueSince: Date | null;
-}
-
 const storable = (length: number) =>
   z
     .string()
@@ -41,6 +31,8 @@ const importKey = z.tuple([z.number().int(), storable(20)]);
 const rowKey = z.tuple([z.number().int().min(0)]);
 
 const ROWS_A_TRANSACTION = 1000;
+/** Imports removed in one sweep. */
+const DROPPED_TOGETHER = 10;
 const NEVER = new Date(0);
 
 /** Imports as their callers see them: accepted, listed, read, cancelled, taken up again. Their work is in the ledger. */
@@ -129,25 +121,48 @@ export class ImportsRepository {
     });
   }
 
-  /** Removes an import that was never accepted, with its rows. What is accepted stays. */
-  async drop(id: string): Promise<void> {
+  /**
+   * Takes finished imports that ended before this moment out of everybody's sight, a few at a time; `drop` removes them.
+   * @returns their ids
+   */
+  async retire(before: Date): Promise<string[]> {
+    const { manager } = this.dataSource;
+    const found = await manager.find(Import, {
+      select: { id: true, state: true },
+      where: { state: In([...ENDED_STATES]), finishedAt: LessThan(before) },
+      take: DROPPED_TOGETHER,
+    });
+    const retired: string[] = [];
+    for (const { id, state } of found) {
+      // Somebody may have taken it up again.
+      const { affected } = await manager.update(Import, { id, state }, { state: 'dropped' });
+      if (affected === 1) retired.push(id);
+    }
+    return retired;
+  }
+
+  /** Removes an import that nobody sees, with its rows, in small transactions. What is accepted and not retired stays. */
+  async drop(id: string, signal?: AbortSignal): Promise<void> {
     const { manager } = this.dataSource;
     const unseen = { id, state: In(['receiving', 'dropped']) };
     const { affected } = await manager.update(Import, unseen, { state: 'dropped' });
     if (affected !== 1) return;
-    for (;;) {
+    while (signal?.aborted !== true) {
       const lines = await manager.find(ImportRow, {
         select: { line: true },
         where: { importId: id },
         order: { line: 'ASC' },
         take: ROWS_A_TRANSACTION,
       });
-      if (lines.length === 0) break;
+      const last = lines.at(-1);
+      if (last === undefined) {
+        await manager.delete(Import, { id, state: 'dropped' });
+        return;
+      }
       await inTransaction(this.dataSource, (each) =>
-        each.delete(ImportRow, { importId: id, line: In(lines.map(({ line }) => line)) }),
+        each.delete(ImportRow, { importId: id, line: LessThanOrEqual(last.line) }),
       );
     }
-    await manager.delete(Import, { id, state: 'dropped' });
   }
 
   /** Uploads that broke off without anybody cleaning up: nothing came since. */
@@ -155,7 +170,7 @@ export class ImportsRepository {
     const rows = await this.dataSource.manager.find(Import, {
       select: { id: true },
       where: { state: In(['receiving', 'dropped']), servedAt: LessThan(before) },
-      take: 10,
+      take: DROPPED_TOGETHER,
     });
     return rows.map(({ id }) => id);
   }
@@ -256,24 +271,6 @@ export class ImportsRepository {
     await inTransaction(this.dataSource, (manager) => this.reopen(manager, id, now));
   }
 
-  /** How much is left over all imports. */
-  async describeBacklog(now: Date): Promise<Backlog> {
-    const found = await this.dataSource.manager.find(Import, {
-      where: { state: In([...ACTIVE_STATES]) },
-      take: 1000,
-    });
-    const times = (each: readonly Date[]) => each.map((moment) => moment.getTime());
-    const due = found.filter(({ wakeAt }) => wakeAt <= now);
-    const waitingMs = due.map(({ progressAt, wakeAt }) => Math.max(...times([progressAt, wakeAt])));
-    const progressMs = times(found.map(({ progressAt }) => progressAt));
-    return {
-      imports: found.length,
-      rows: found.reduce((sum, each) => sum + each.total - countProcessed(each), 0),
-      progressAt: progressMs.length === 0 ? null : new Date(Math.max(...progressMs)),
-      dueSince: waitingMs.length === 0 ? null : new Date(Math.min(...waitingMs)),
-    };
-  }
-
   /** One that ended with rows left has work again. */
   private async reopen(manager: EntityManager, id: string, now: Date): Promise<void> {
     await manager
@@ -289,7 +286,7 @@ export class ImportsRepository {
         progressAt: now,
         revision: () => 'revision + 1',
       })
-      .where('id = :id AND state IN (:...ended)', { id, ended: ['completed', 'cancelled', 'failed'] })
+      .where('id = :id AND state IN (:...ended)', { id, ended: ENDED_STATES })
       .andWhere(
         new Brackets((left) =>
           left.where('total > created + existing + refreshed + duplicate + not_found + invalid + failed'),

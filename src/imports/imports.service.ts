@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { type Caller, callerIdOf } from '../auth/caller';
 import type { Page } from '../common/page';
+import { Places } from '../common/places';
 import type { Transaction } from '../common/transaction';
 import { fingerprintOf } from '../idempotency/idempotency-key';
 import {
@@ -38,6 +39,10 @@ export interface ImportWish {
 const OPERATION = 'POST /v1/imports';
 const ROWS_READ_TOGETHER = 500;
 const MAX_CREATED_BY = 255;
+/** Of this process, at once: an upload of a million rows holds its codes in memory, and writes all the while. */
+const UPLOADS = { all: 16, each: 4, what: 'uploads', retryAfterSeconds: 10 };
+/** Those that were received before are read for their fingerprint alone. */
+const REPEATED_UPLOADS = { all: 128, each: 64, what: 'repeated uploads', retryAfterSeconds: 10 };
 
 /**
  * Imports as their callers see them. There is one organisation: whoever may read imports reads all, and whoever may write them may
@@ -45,6 +50,9 @@ const MAX_CREATED_BY = 255;
  */
 @Injectable()
 export class ImportsService {
+  private readonly uploads = new Places(UPLOADS);
+  private readonly repeated = new Places(REPEATED_UPLOADS);
+
   constructor(
     private readonly imports: ImportsRepository,
     private readonly intake: ImportIntake,
@@ -56,7 +64,7 @@ export class ImportsService {
   /**
    * Makes an import of an upload, all of it or nothing.
    * @param key `Idempotency-Key`; null without one
-   * @throws AppError `invalid-request`, `unsupported-media-type`, `payload-too-large`, `conflict`, `idempotency-key-reused`
+   * @throws AppError `rate-limited` or `overloaded` where too many are on their way, `invalid-request`, `unsupported-media-type`, `payload-too-large`, `conflict`, `idempotency-key-reused`
    */
   async startUpload(
     caller: Caller,
@@ -68,15 +76,17 @@ export class ImportsService {
     const claim = key === null ? null : await this.idempotency.claim(callerIdOf(caller), OPERATION, key);
     if (claim?.kind === 'running') throw stillRunning(claim.retryAfterSeconds);
     if (claim?.kind === 'done') {
-      await readToTheEnd(opened.rows);
+      const leave = this.repeated.take(callerIdOf(caller));
+      await readToTheEnd(opened.rows).finally(leave);
       return { answer: answerAgain(claim, print()), isReplay: true };
     }
     const run: IdempotentRun | null = claim?.run ?? null;
     try {
+      const leave = this.uploads.take(callerIdOf(caller));
       const wish = { shouldRefresh, createdBy: caller.subject };
       const answer = await this.receive(opened.rows, wish, async (transaction, given) => {
         await run?.complete(transaction, print(), given);
-      });
+      }).finally(leave);
       return { answer, isReplay: false };
     } catch (error) {
       await run?.abandon();

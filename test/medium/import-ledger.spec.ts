@@ -3,7 +3,15 @@ import { ImportRow } from '../../src/imports/entities/import-row.entity';
 import { ClaimLostError, ImportStoppedError } from '../../src/imports/import.errors';
 import { ImportIntake } from '../../src/imports/import-intake';
 import { ImportLedgerRepository } from '../../src/imports/import-ledger.repository';
+import { ImportRunner } from '../../src/imports/import-runner';
+import { type ImportClock, SYSTEM_CLOCK, USUAL_TIMES } from '../../src/imports/import-times';
 import { ImportsRepository } from '../../src/imports/imports.repository';
+import { OneDatabase } from '../../src/common/read-database';
+import { SampleSource } from '../../src/sample/sample-source';
+import { TrackDocumentsRepository } from '../../src/tracks/track-documents.repository';
+import { TrackRefresher } from '../../src/tracks/track-refresher';
+import { TracksRepository } from '../../src/tracks/tracks.repository';
+import { TracksService } from '../../src/tracks/tracks.service';
 import { openMigrated } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
@@ -200,6 +208,34 @@ describe('turns', () => {
     expect([await next(150), await next(151)]).toEqual([small, small]);
     expect(await counted(large)).toMatchObject({ state: 'paused', resumesAt: at(9999) });
     expect((await ledger.findTurn(at(201), { except: [small] }))?.importId).toBe(large);
+  });
+
+  it('are not held up for hours by a clock that was set back', async () => {
+    const id = await anImport(2);
+    let now = at(0);
+    const clock: ImportClock = {
+      now: () => now,
+      sleep: (_ms, signal) => SYSTEM_CLOCK.sleep(5, signal),
+    };
+    const reads = new OneDatabase(dataSource);
+    const repository = new TracksRepository(dataSource);
+    const source = new SampleSource();
+    const tracks = new TracksService(
+      repository,
+      new TrackDocumentsRepository(dataSource, reads),
+      reads,
+      source,
+      new TrackRefresher(repository, source),
+    );
+    const runner = new ImportRunner(ledger, tracks, USUAL_TIMES, clock);
+    const turn = () => runner.turn(new AbortController().signal, id);
+    expect(await turn()).toBe(true); // looks for what is stored
+    await claim(id, 2, now); // another has all that is left
+    expect(await turn()).toBe(false);
+    expect(await turn()).toBe(false);
+    now = at(-3600);
+    expect(await turn()).toBe(true);
+    expect(await counted(id)).toMatchObject({ state: 'completed', notFound: 2 });
   });
 });
 

@@ -54,6 +54,8 @@ class RowParser extends Parser {
   override push(cells: string[] | null): boolean {
     if (cells === null) return super.push(null);
     this.onRow(cells, this.info);
+    // For the parser each is the first again: it makes an error, with its stack, of every row that has other columns than the first.
+    (this.info as { records: number }).records = 0;
     return true;
   }
 }
@@ -62,6 +64,7 @@ class CsvRows {
   private readonly parser: RowParser;
   private found: FileRow[] = [];
   private isHeaderDue: boolean;
+  private rows = 0;
   /** Rows and empty lines told by the parser, and the characters it got since the last of them. */
   private told = 0;
   private silent = 0;
@@ -80,7 +83,7 @@ class CsvRows {
 
   async read(part: string): Promise<FileRow[]> {
     await this.pass((done) => this.parser.write(part, done));
-    const told = this.parser.info.records + this.parser.info.empty_lines;
+    const told = this.rows + this.parser.info.empty_lines;
     this.silent = told === this.told ? this.silent + part.length : 0;
     this.told = told;
     // An open quote, a cell without end, a row of a million columns: nothing of it is held for longer.
@@ -99,7 +102,8 @@ class CsvRows {
   }
 
   private take(cells: readonly string[], column: number, lastLine: number): void {
-    if (cells.every((cell) => cell.trim() === '')) return;
+    this.rows += 1;
+    if (isBlank(cells)) return;
     if (this.isHeaderDue) {
       this.isHeaderDue = false;
       return;
@@ -128,6 +132,11 @@ class CsvRows {
       });
     });
   }
+}
+
+function isBlank(cells: readonly string[]): boolean {
+  for (const cell of cells) if (cell !== '' && cell.trim() !== '') return false;
+  return true;
 }
 
 function countLineFeeds(cell: string): number {

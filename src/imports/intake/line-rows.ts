@@ -4,18 +4,14 @@ import { linesOf } from './text-lines';
 /** `text/plain`: a code a line; blank lines are none. */
 export async function* readPlainRows(texts: AsyncIterable<string>): AsyncGenerator<FileRow[]> {
   for await (const lines of linesOf(texts)) {
-    yield lines
-      .filter(({ text }) => text.trim() !== '')
-      .map(({ line, text }) => ({ line, input: text.trim() }));
+    yield lines.map(({ line, text }) => ({ line, input: text }));
   }
 }
 
 /** `application/x-ndjson`: a line holds a string, or an object with `isrc`. A line that does not is a row at fault. */
 export async function* readNdjsonRows(texts: AsyncIterable<string>): AsyncGenerator<FileRow[]> {
   for await (const lines of linesOf(texts)) {
-    yield lines
-      .filter(({ text }) => text.trim() !== '')
-      .map(({ line, text }) => ({ line, ...readValue(text) }));
+    yield lines.map(({ line, text }) => ({ line, ...readValue(text) }));
   }
 }
 

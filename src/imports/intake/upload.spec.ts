@@ -106,7 +106,7 @@ describe('CSV', () => {
           expect(await read(text, { cut })).toEqual(expected);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -183,7 +183,7 @@ describe('other forms', () => {
           expect(await inputs(sent, { type: 'application/json', cut })).toEqual(wellFormed.isrcs);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
     expect(await lines(JSON.stringify({ isrcs: [A, B] }), { type: 'application/json' })).toEqual([1, 2]);
   });
@@ -205,5 +205,58 @@ describe('other forms', () => {
     const bomb = gzipSync(Buffer.alloc(70 * 1024 * 1024, '\n'));
     expect(bomb.length).toBeLessThan(100_000);
     expect(await refusal(bomb, { encoding: 'gzip', type: 'text/plain' })).toMatch(/^payload-too-large/);
+  });
+});
+
+describe('a compressed upload that breaks off', () => {
+  const gzip = gzipSync(`isrc\n${`${A}\n`.repeat(50_000)}`);
+  const opened = (body: Readable) =>
+    openUpload({ body, contentType: 'text/csv', contentEncoding: 'gzip', column: null }).rows;
+  const toTheEnd = async (rows: AsyncIterable<unknown>) => {
+    for await (const _ of rows);
+  };
+
+  it('before anybody reads it fails when it is read, and not the process', async () => {
+    const body = new Readable({ read: () => undefined });
+    const rows = opened(body);
+    body.push(gzip.subarray(0, 20));
+    body.destroy();
+    await new Promise(setImmediate);
+    await expect(toTheEnd(rows)).rejects.toThrow(/broke off/);
+  });
+
+  it('after it was refused ends nothing else', async () => {
+    const body = new Readable({ read: () => undefined });
+    const rows = opened(body);
+    body.push(gzip.subarray(0, gzip.length - 10));
+    for await (const _ of rows) break; // as where something is wrong with a row
+    body.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+
+  it('in the middle is refused', async () => {
+    expect(await refusal(gzip.subarray(0, gzip.length - 10), { encoding: 'gzip' })).toMatch(/is not gzip/);
+  });
+});
+
+describe('rows of nothing', () => {
+  it.each([
+    ['text/csv', '\n'],
+    ['text/csv', ',\n'],
+    ['text/plain', '\r\n'],
+    ['text/plain', ' \n'],
+    ['application/x-ndjson', '\n'],
+  ])('of %s are none, however many', async (type, blank) => {
+    const quoted = type === 'application/x-ndjson' ? `"${B}"` : B;
+    const head = type === 'text/csv' ? 'isrc,title\n' : '';
+    const text = `${head}${blank.repeat(300_000)}${quoted}`;
+    expect(await read(text, { type, cut: 65_536 })).toEqual([
+      { line: 300_001 + Number(head !== ''), input: B },
+    ]);
+  });
+
+  it('and rows of other lengths than the first are read alike', async () => {
+    const rows = Array.from({ length: 2000 }, (_, at) => `${A}${',x'.repeat(at % 5)}`);
+    expect(await lines(`isrc,title\n${rows.join('\n')}`)).toEqual(rows.map((_, at) => at + 2));
   });
 });

@@ -82,6 +82,8 @@ function expand(body: Readable, encoding = 'identity'): Readable {
     });
   }
   const gunzip = createGunzip();
+  // It may fail before anybody reads it, or after: an error that nobody listens to would end the process. Readers are told all the same.
+  gunzip.on('error', () => undefined);
   // Not `pipeline`, which would destroy the request, and with it the connection that the answer is due on.
   body.on('error', (error) => gunzip.destroy(error));
   body.on('close', () => {
