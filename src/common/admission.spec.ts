@@ -81,7 +81,7 @@ describe('the admission of calls', () => {
     admission = admissionOf(2, 3);
     const calls = Array.from({ length: 7 }, call);
     expect(fates(calls.slice(4))).toEqual(['waiting', 'refused', 'refused']);
-    expect(admission.isFull).toBe(true);
+    expect(admission.refusesNow()).toBe(true);
     for (const each of calls) each.leave();
     for (let at = 0; at < 20; at++) call().leave();
     jest.advanceTimersByTime(TICK_MS);
@@ -90,7 +90,7 @@ describe('the admission of calls', () => {
     const many = Array.from({ length: 151 }, call);
     expect(fates(many).filter((was) => was === 'waiting')).toHaveLength(150);
     holder.leave();
-    expect(admission.isFull).toBe(false);
+    expect(admission.refusesNow()).toBe(false);
   });
 
   it('takes no more in hand than it soon gets done where the process has no time left', () => {

@@ -36,6 +36,7 @@ export class Admission {
   private previous = { count: 0 };
   private admittedInTick = 0;
   private endedInTick = 0;
+  private refused = 0;
   private limit: number;
   /** Who came after so many would wait in vain, going by the pace of the last tick. */
   private mostWaiting: number;
@@ -67,12 +68,12 @@ export class Admission {
    * long. Returns what to call when the caller goes away or the call is answered.
    */
   come(enter: (isAdmitted: boolean) => void): Leave {
-    if (this.waiting.length === 0 && this.inHand < this.limit) {
-      const leave = this.admit();
+    const leaveAtOnce = this.comeAtOnce();
+    if (leaveAtOnce !== null) {
       enter(true);
-      return leave;
+      return leaveAtOnce;
     }
-    if (this.isFull) {
+    if (this.refusesNow()) {
       enter(false);
       return () => undefined;
     }
@@ -82,6 +83,7 @@ export class Admission {
       isGone: false,
       enter: (admitted) => {
         leave = admitted;
+        if (admitted === null) this.refused++;
         enter(admitted !== null);
       },
     };
@@ -92,9 +94,22 @@ export class Admission {
     };
   }
 
-  /** Whether a call that came now would be refused at once. */
-  get isFull(): boolean {
-    return this.waiting.length >= this.mostWaiting;
+  /** Takes a call in hand where there is room for it now; else null, and it has to `come`. */
+  comeAtOnce(): Leave | null {
+    return this.waiting.length === 0 && this.inHand < this.limit ? this.admit() : null;
+  }
+
+  /** Whether a call that comes now is refused at once. To be asked once for each call: refusals are counted. */
+  refusesNow(): boolean {
+    const isFull = this.waiting.length >= this.mostWaiting;
+    if (isFull) this.refused++;
+    return isFull;
+  }
+
+  /** Calls in hand and waiting now, how many are taken in hand at a time, and how many were refused since the start. */
+  report(): { inHand: number; waiting: number; limit: number; refused: number } {
+    const { inHand, waiting, limit, refused } = this;
+    return { inHand, waiting: waiting.length, limit, refused };
   }
 
   close(): void {

@@ -2,6 +2,23 @@ import cors from '@fastify/cors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 const PREFLIGHT_KEPT_S = 600;
+/** What scripts of pages may read of an answer. */
+const EXPOSED_HEADERS = [
+  'Content-Disposition',
+  'Content-Location',
+  'ETag',
+  'Idempotency-Replayed',
+  'Link',
+  'Location',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Request-Id',
+];
+
+/** What an answer has of CORS where no page of another origin asks, as flat fields; `Vary` apart. */
+export const FIELDS_WITHOUT_ORIGIN = ['access-control-expose-headers', EXPOSED_HEADERS.join(', ')] as const;
 
 /** Lets pages of these origins call from a browser. Tokens go in a header, so no credentials mode is needed. */
 export function allowOrigins(server: FastifyInstance, origins: readonly string[]): void {
@@ -19,19 +36,7 @@ export function allowOrigins(server: FastifyInstance, origins: readonly string[]
       'traceparent',
       'tracestate',
     ],
-    exposedHeaders: [
-      'Content-Disposition',
-      'Content-Location',
-      'ETag',
-      'Idempotency-Replayed',
-      'Link',
-      'Location',
-      'RateLimit',
-      'RateLimit-Policy',
-      'Retry-After',
-      'WWW-Authenticate',
-      'X-Request-Id',
-    ],
+    exposedHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_KEPT_S,
     credentials: false,
   });

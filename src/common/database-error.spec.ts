@@ -23,6 +23,7 @@ describe('judgeDatabaseError', () => {
     ['unavailable', 'MariaDB connection lost', { code: 'PROTOCOL_CONNECTION_LOST' }],
     ['unavailable', 'MariaDB connection killed', { errno: 1927, code: 'ER_CONNECTION_KILLED' }],
     ['unavailable', 'MariaDB too many connections', { errno: 1040, code: 'ER_CON_COUNT_ERROR' }],
+    ['unavailable', 'Galera node apart from its cluster', { errno: 1047, code: 'ER_UNKNOWN_COM_ERROR' }],
     ['unavailable', 'MariaDB shutting down', { errno: 1053, code: 'ER_SERVER_SHUTDOWN' }],
     ['unavailable', 'PostgreSQL terminated', { code: '57P01' }],
     ['unavailable', 'PostgreSQL starting', { code: '57P03' }],

@@ -18,17 +18,17 @@ const RETRY = new Set([
 
 const DUPLICATE = new Set(['1062', '23505', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE']);
 
-/** Refused, lost or killed connections, servers that start or stop, too many clients. */
+/** Refused, lost or killed connections, servers that start or stop, nodes that are apart from their cluster (1047), too many clients. */
 const UNAVAILABLE = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH',
-  'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR', 'POOL_CLOSED', '1040', '1053', '1077', '1079', '1152',
+  'PROTOCOL_CONNECTION_LOST', 'PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR', 'POOL_CLOSED', '1040', '1047', '1053', '1077', '1079', '1152',
   '1158', '1159', '1160', '1161', '1203', '1290', '1792', '1836', '1927', '2006', '2013', '4031', '53300', '57P01', '57P02', '57P03', '25006',
   'SQLITE_CANTOPEN', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_READONLY',
 ]); // prettier-ignore
 
 /** pg reports these without a code, and TypeORM that it has let go of a connection that broke within a transaction. */
 const UNAVAILABLE_TEXT =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Driver not Connected|Can't add new command when connection is in closed state|Connection lost|Query runner already released|Database connection provided by a query runner was already released|The database connection is not open)/;
+  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Driver not Connected|Pool is closed|Connection is not established with|Can't add new command when connection is in closed state|Connection lost|Query runner already released|Database connection provided by a query runner was already released|The database connection is not open)/;
 
 interface DriverError {
   readonly code?: unknown;

@@ -1,14 +1,15 @@
+import proxyAddr from '@fastify/proxy-addr';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import accepts from 'accepts';
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import findMyWay, { type HTTPMethod } from 'find-my-way';
-import fresh from 'fresh';
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { Admission } from './admission';
 import { AppError } from './app-error';
-import { allowOrigins, isPreflight, varyBy } from './cors';
+import { answerConditionally } from './conditional';
+import { allowOrigins, isPreflight } from './cors';
+import { preferredType } from './media-type';
+import { Departure } from './departure';
 import { describeProblem, pathOf, toAppError } from './problem';
 import { producedBy } from './produces.decorator';
 import { currentCall, requestIdOf } from './request-identity';
@@ -28,9 +29,7 @@ const CONNECTIONS_CHECK_MS = 2_000;
 const OVERLOAD_RETRY_AFTER_S = 2;
 
 /** Pages for people; everything else answers JSON. */
-const HTML_PATHS = /^\/(docs|problems)(\/|$)/;
-/** What clients may revalidate: the API proper, and its description. */
-const CONDITIONAL_ROUTES = /^\/(v1\/|openapi\.json$)/;
+const HTML_PATHS = /^\/(docs|problems|graphql\/assets)(\/|$)/;
 /** Probes are answered until the last: they tell by themselves that the service is stopping. */
 const PROBE_ROUTES = '/health/';
 
@@ -51,8 +50,9 @@ export function createHttpAdapter({
 }: EdgeOptions = {}): FastifyAdapter {
   const hasCors = corsOrigins.length > 0;
   const isBehindProxy = trustedProxies.length > 0;
+  const trusts = proxyAddr.compile([...trustedProxies]);
   const adapter = new FastifyAdapter({
-    trustProxy: isBehindProxy ? [...trustedProxies] : false,
+    trustProxy: isBehindProxy ? trusts : false,
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: STREAM_TIMEOUT_MS,
     return503OnClosing: false,
@@ -108,18 +108,19 @@ export function createHttpAdapter({
     else enterCall(request, reply, done);
   });
   const allowedMethods = trackRoutes(server);
-  let isClosing = false;
+  const departure = new Departure(server.server);
+  server.decorate('departure', departure);
+  const refused = new WeakSet<IncomingMessage>();
+  const isClosing = () => departure.hasBegun;
+  server.decorate('edge', { admission, refused, isClosing, hasCors, isBehindProxy, trusts });
   server.addHook('preClose', (done) => {
-    isClosing = true;
+    departure.closeUnused();
     done();
   });
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     secure(request, reply, isBehindProxy);
-    const refusal =
-      isClosing && !(request.routeOptions.url ?? '').startsWith(PROBE_ROUTES)
-        ? new AppError('shutting-down', 'This replica is stopping. Send the call again.')
-        : findRefusal(request, allowedMethods, hasCors);
+    const refusal = findRefusal(request, allowedMethods, hasCors);
     if (refusal !== undefined && request.method === 'OPTIONS') {
       // The route of CORS was there before Nest's filter, and has none.
       const { status, headers, body } = describeProblem(refusal, request);
@@ -127,17 +128,17 @@ export function createHttpAdapter({
       return;
     }
     if (refusal !== undefined || isProbe(request)) done(refusal);
+    else if (refused.has(request.raw)) done(overloaded());
     // A call with a body gets its place when all of it is there: slow senders keep nobody out.
     else if (!hasBody(request)) takeInHand(request, reply, done);
-    else done(admission.isFull ? overloaded() : undefined);
+    else done(admission.refusesNow() ? overloaded() : undefined);
   });
   server.addHook('onClose', (_instance, done) => {
     admission.close();
     done();
   });
   server.addHook('onSend', (_request, reply, payload, done) => {
-    // Else a connection that is kept alive would keep the server from closing.
-    if (isClosing) reply.header('connection', 'close');
+    if (departure.hasBegun) reply.header('connection', 'close');
     done(null, payload);
   });
   server.addHook('onSend', answerConditionally);
@@ -176,8 +177,25 @@ function readJsonBodies(server: FastifyInstance): void {
   });
 }
 
+/** What a way around Fastify has to keep to. */
+export interface Edge {
+  readonly admission: Admission;
+  /** Requests that have waited for admission, or would have, in vain: they are told so, and do not wait again. */
+  readonly refused: WeakSet<IncomingMessage>;
+  readonly isClosing: () => boolean;
+  readonly hasCors: boolean;
+  readonly isBehindProxy: boolean;
+  /** Whether the `X-Forwarded-*` headers of a peer are believed; `hop` is 0 for who is connected to us. */
+  readonly trusts: (address: string, hop: number) => boolean;
+}
+
 declare module 'fastify' {
-  /** What a route may say of itself, by `@RouteConfig`. */
+  interface FastifyInstance {
+    readonly edge: Edge;
+    /** Whether and how this server leaves. */
+    readonly departure: Departure;
+  }
+  /** What a route may say of itself, by `@RouteFacts`. */
   interface FastifyContextConfig {
     /** Its handler reads the body as a stream, of whatever type, and limits it. */
     readonly streamsBody?: boolean;
@@ -284,45 +302,10 @@ function findRefusal(
     });
   }
   const mediaTypes = producedBy(request.routeOptions.config);
-  if (!HTML_PATHS.test(path) && accepts(request.raw).type([...mediaTypes]) === false) {
+  if (!HTML_PATHS.test(path) && preferredType(request.raw, mediaTypes) === null) {
     return new AppError('not-acceptable', `This path answers with ${mediaTypes.join(' or ')}.`);
   }
   return undefined;
-}
-
-/**
- * RFC 9110 section 13: a strong ETag over the body, and 304 where the caller has it already. `If-None-Match` is compared
- * alone: `fresh` would let a request's `Cache-Control: no-cache`, which `fetch` adds by itself, switch it off.
- */
-function answerConditionally(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  payload: unknown,
-  done: (error: Error | null, payload?: unknown) => void,
-): void {
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (
-    !isRead ||
-    reply.statusCode !== 200 ||
-    typeof payload !== 'string' ||
-    !CONDITIONAL_ROUTES.test(request.routeOptions.url ?? '')
-  ) {
-    done(null, payload);
-    return;
-  }
-  const etag =
-    (reply.getHeader('etag') as string | undefined) ??
-    `"${createHash('sha1').update(payload).digest('base64url')}"`;
-  reply.header('etag', etag).header('cache-control', 'private, no-cache');
-  varyBy(reply, 'Accept, Authorization');
-  const noneMatch = request.headers['if-none-match']?.trim();
-  if (noneMatch !== undefined && fresh({ 'if-none-match': noneMatch }, { etag })) {
-    reply.status(304).removeHeader('content-type').removeHeader('content-length');
-    // Of HEAD, Fastify drops the body itself, and fails where there is none to drop.
-    done(null, request.method === 'HEAD' ? payload : null);
-    return;
-  }
-  done(null, payload);
 }
 
 /** Answers what Node's HTTP parser refuses; there is no request object yet, only the socket. */

@@ -12,20 +12,41 @@ const MAX_FIELD_LENGTH = 200;
 @Injectable()
 export class InputPipe implements PipeTransform {
   /** @throws AppError `invalid-request` naming every field at fault */
-  async transform(value: unknown, { schema, data, type }: ArgumentMetadata): Promise<unknown> {
-    if (schema === undefined) return value;
-    const result = await schema['~standard'].validate(value);
-    if (result.issues === undefined) return result.value;
-    const fields = (result.issues as readonly z.core.$ZodIssue[])
-      .flatMap((issue) => toFaults(issue, data ?? type))
-      .slice(0, MAX_FAULTS);
-    const [first] = fields;
-    throw new AppError(
-      'invalid-request',
-      first === undefined ? 'The request is malformed.' : `${first.field}: ${first.message}`,
-      { fields },
-    );
+  transform(value: unknown, { schema, data, type }: ArgumentMetadata): unknown {
+    return schema === undefined ? value : checkInput(schema, value, data ?? type);
   }
+}
+
+/** A schema, as the standard of schemas has it. */
+interface Checked<Output> {
+  readonly '~standard': {
+    readonly validate: (value: unknown) => CheckResult<Output> | Promise<CheckResult<Output>>;
+  };
+}
+type CheckResult<Output> =
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
+
+/**
+ * What a schema makes of a value.
+ * @param whole what the value itself is called
+ * @throws AppError `invalid-request` naming every field at fault
+ */
+export async function checkInput<Output>(
+  schema: Checked<Output>,
+  value: unknown,
+  whole: string,
+): Promise<Output> {
+  const result = await schema['~standard'].validate(value);
+  if (result.issues === undefined) return result.value;
+  const fields = (result.issues as readonly z.core.$ZodIssue[])
+    .flatMap((issue) => toFaults(issue, whole))
+    .slice(0, MAX_FAULTS);
+  const [first] = fields;
+  throw new AppError(
+    'invalid-request',
+    first === undefined ? 'The request is malformed.' : `${first.field}: ${first.message}`,
+    { fields },
+  );
 }
 
 /** @param whole what the value itself is called: a parameter's name, else `body` or `query` */

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 
-const JSON_MEDIA_TYPE = 'application/json; charset=utf-8';
+/** Of every answer that is JSON and no problem. */
+export const JSON_MEDIA_TYPE = 'application/json; charset=utf-8';
 
 /** Lets a handler return JSON that is ready: goes out as it is. */
 export function sendJson(reply: FastifyReply, text: string): string {

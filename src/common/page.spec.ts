@@ -113,8 +113,8 @@ describe('toPage', () => {
     );
 
   it('ends where no row is left beyond the limit', () => {
-    expect(pageOf(0, 3)).toEqual({ items: [], nextCursor: null });
-    expect(pageOf(3, 3)).toEqual({ items: ['item 0', 'item 1', 'item 2'], nextCursor: null });
+    expect(pageOf(0, 3)).toMatchObject({ items: [], nextCursor: null });
+    expect(pageOf(3, 3)).toMatchObject({ items: ['item 0', 'item 1', 'item 2'], nextCursor: null });
   });
 
   it('goes on behind the last row shown, not behind the one that was read to know', () => {

@@ -39,6 +39,18 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** A page whose items have cursors of their own. */
+export interface CursoredPage<T> extends Page<T> {
+  /** Where the list goes on behind the item at this place. */
+  readonly cursorOf: (place: number) => string;
+}
+
+/** Which page of a list is asked for. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor: string | undefined;
+}
+
 /**
  * Cuts a page out of rows that were read one beyond `limit`, so that the end of the list is known without a count.
  * `list` names the list and its filters: a cursor is good for the list that gave it alone.
@@ -48,13 +60,14 @@ export function toPage<Row, Item>(
   limit: number,
   list: string,
   keyOf: (row: Row) => readonly (string | number)[],
-  toItem: (row: Row) => Item,
-): Page<Item> {
+  toItem: (row: Row, place: number) => Item,
+): CursoredPage<Item> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
   return {
     items: shown.map(toItem),
     nextCursor: rows.length > limit && last !== undefined ? encodeCursor(list, keyOf(last)) : null,
+    cursorOf: (place) => encodeCursor(list, keyOf(shown[place] as Row)),
   };
 }
 

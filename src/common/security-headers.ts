@@ -21,9 +21,12 @@ export const PAGE_POLICY =
 const DOCS_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** For GraphiQL: the same, and fonts in its style sheet. */
+export const GRAPHIQL_POLICY = `${DOCS_POLICY}; font-src 'self' data:`;
+
 const DOCS_ROUTES = /^\/docs(\/|$)/;
 /** RFC 6797: a year, and only over TLS. */
-const TRANSPORT_POLICY = 'max-age=31536000';
+export const TRANSPORT_POLICY = 'max-age=31536000';
 
 /** Sets them. `isBehindProxy`: a trusted proxy may say that the caller came over TLS, which this server itself does not speak. */
 export function secure(request: FastifyRequest, reply: FastifyReply, isBehindProxy: boolean): void {

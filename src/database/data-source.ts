@@ -10,18 +10,20 @@ import { AuditEvent } from '../auth/entities/audit-event.entity';
 import { AuthVersion } from '../auth/entities/auth-version.entity';
 import type { DatabaseAddress } from '../config/database-url';
 import { IdempotentCall } from '../idempotency/entities/idempotent-call.entity';
+import { ImportFlight } from '../imports/entities/import-flight.entity';
 import { ImportRow } from '../imports/entities/import-row.entity';
 import { Import } from '../imports/entities/import.entity';
 import { UpstreamBudget } from '../spotify/entities/upstream-budget.entity';
 import { Album } from '../tracks/entities/album.entity';
 import { Artist } from '../tracks/entities/artist.entity';
 import { Candidate } from '../tracks/entities/candidate.entity';
-import { ArtistNameGram, TrackWordGram } from '../tracks/entities/name-gram.entity';
+import { ArtistNameGram } from '../tracks/entities/name-gram.entity';
 import { OwnerChange } from '../tracks/entities/owner-change.entity';
 import { RecordingMiss } from '../tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../tracks/entities/track-artist.entity';
 import { TrackWord } from '../tracks/entities/track-word.entity';
 import { Track } from '../tracks/entities/track.entity';
+import { WordEnding } from '../tracks/entities/word-ending.entity';
 import { ReplicaBeat } from './entities/replica-beat.entity';
 import { Initial1795305600000 } from './migrations/1795305600000-initial';
 import { UpstreamBudget1795309200000 } from './migrations/1795309200000-upstream-budget';
@@ -30,6 +32,9 @@ import { Idempotency1795401000000 } from './migrations/1795401000000-idempotency
 import { TrackDocument1795410000000 } from './migrations/1795410000000-track-document';
 import { NameIndex1795420000000 } from './migrations/1795420000000-name-index';
 import { Imports1795430000000 } from './migrations/1795430000000-imports';
+import { followStatements } from './followed-statements';
+import { WordEnding1795500000000 } from './migrations/1795500000000-word-ending';
+import { ImportFlight1795600000000 } from './migrations/1795600000000-import-flight';
 import { installSqliteGate } from './sqlite-gate';
 
 /** Where nobody says how many connections a process may have: commands and tests. */
@@ -55,7 +60,7 @@ const COMMON = {
     Candidate,
     ArtistNameGram,
     TrackWord,
-    TrackWordGram,
+    WordEnding,
     RecordingMiss,
     OwnerChange,
     ApiToken,
@@ -66,6 +71,7 @@ const COMMON = {
     ReplicaBeat,
     Import,
     ImportRow,
+    ImportFlight,
   ],
   migrations: [
     Initial1795305600000,
@@ -75,6 +81,8 @@ const COMMON = {
     TrackDocument1795410000000,
     NameIndex1795420000000,
     Imports1795430000000,
+    WordEnding1795500000000,
+    ImportFlight1795600000000,
   ],
   migrationsTransactionMode: 'each',
   synchronize: false,
@@ -147,6 +155,8 @@ class ImpatientClient extends Client {
 interface Connection {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the drivers' many forms of one method
   query: (...args: any[]) => any;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- of prepared statements, where the driver has it
+  execute?: (...args: any[]) => any;
 }
 
 /**
@@ -154,8 +164,14 @@ interface Connection {
  * answers would otherwise hold its callers for ever, and then the whole pool.
  */
 function limitStatements(connection: Connection, giveUp: (error: Error) => void): void {
-  const send = connection.query.bind(connection);
-  connection.query = (...args: unknown[]): unknown => {
+  connection.query = limited(connection.query.bind(connection), giveUp);
+  if (connection.execute !== undefined) {
+    connection.execute = limited(connection.execute.bind(connection), giveUp);
+  }
+}
+
+function limited(send: Connection['query'], giveUp: (error: Error) => void): Connection['query'] {
+  return (...args: unknown[]): unknown => {
     const [statement] = args;
     const text = typeof statement === 'string' ? statement : (statement as { sql?: string }).sql;
     if (text === undefined || UNLIMITED.test(text)) return send(...args);
@@ -226,15 +242,21 @@ function limitWaiting(pool: mysql.Pool): void {
 export function createDataSource(options: DataSourceOptions): DataSource {
   const dataSource = new DataSource(options);
   if (options.type === 'better-sqlite3') installSqliteGate(dataSource);
+  followStatements(dataSource);
   return dataSource;
 }
 
 /** A data source that only reads: a replica, or a second connection to the file of SQLite. Not yet connected. */
 export function createReadSource(address: DatabaseAddress, poolSize: number): DataSource {
   const options = toDataSourceOptions(address, poolSize);
-  if (options.type !== 'better-sqlite3') return new DataSource(options);
-  // No gate: in WAL mode, readers and the writer do not wait for each other. The writer has set that mode.
-  return new DataSource({ ...options, readonly: true, enableWAL: false, prepareDatabase: () => undefined });
+  const dataSource = new DataSource(
+    options.type === 'better-sqlite3'
+      ? // No gate: in WAL mode, readers and the writer do not wait for each other. The writer has set that mode.
+        { ...options, readonly: true, enableWAL: false, prepareDatabase: () => undefined }
+      : options,
+  );
+  followStatements(dataSource);
+  return dataSource;
 }
 
 /** Makes the file of an SQLite database and its folder, readable to this user alone: it holds token hashes. */

@@ -1,5 +1,6 @@
 import { Injectable, Inject, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { judgeDatabaseError } from '../common/database-error';
@@ -8,6 +9,9 @@ import { prepareFile } from './data-source';
 import { migrate, pendingMigrations } from './migrator';
 
 const RETRY_MS = 1000;
+/** Another process that starts on the same new file holds it while it sets the file's mode; nobody waits for longer. */
+const BUSY_MS = 10_000;
+const BUSY_PAUSE_MS = 50;
 
 /** The database refuses what the settings ask for: no waiting mends it. The message shows no secret. */
 export class DatabaseFaultError extends Error {
@@ -18,6 +22,8 @@ interface OpenOptions {
   /** Wait for a database that cannot be reached, as a server does; else it is a fault, as for a command. */
   readonly isPatient?: boolean;
   readonly shouldMigrate?: boolean;
+  /** A database file that is missing is a fault, rather than made. */
+  readonly needsFile?: boolean;
 }
 
 type State = 'connecting' | 'migrating' | 'ready' | 'failed';
@@ -47,8 +53,9 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
   open({
     isPatient = true,
     shouldMigrate = this.settings.database.shouldMigrate,
+    needsFile = false,
   }: OpenOptions = {}): Promise<void> {
-    this.opening ??= this.connectAndMigrate(isPatient, shouldMigrate).catch((error: unknown) => {
+    this.opening ??= this.connectAndMigrate(isPatient, shouldMigrate, needsFile).catch((error: unknown) => {
       this.currentState = 'failed';
       throw error;
     });
@@ -59,7 +66,21 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
     this.isStopping = true;
   }
 
-  private async connectAndMigrate(isPatient: boolean, shouldMigrate: boolean): Promise<void> {
+  private async connectAndMigrate(
+    isPatient: boolean,
+    shouldMigrate: boolean,
+    needsFile: boolean,
+  ): Promise<void> {
+    const { database } = this.settings;
+    if (
+      needsFile &&
+      database.engine === 'sqlite' &&
+      database.path !== ':memory:' &&
+      !existsSync(database.path)
+    )
+      throw new DatabaseFaultError(
+        `There is no database at ${database.path}: check DATABASE_URL; "deadwax migrate" makes a new one.`,
+      );
     const isConnected = await this.patiently(isPatient, 'the database cannot be reached', async () => {
       prepareFile(this.settings.database);
       if (!this.dataSource.isInitialized) await this.dataSource.initialize();
@@ -97,6 +118,7 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
     attempt: () => Promise<boolean>,
   ): Promise<boolean> {
     let isTold = false;
+    const busyUntilMs = performance.now() + BUSY_MS;
     for (;;) {
       try {
         const isDone = await attempt();
@@ -104,6 +126,10 @@ export class DatabaseConnector implements BeforeApplicationShutdown {
         return isDone;
       } catch (error) {
         if (this.isStopping) return false;
+        if (judgeDatabaseError(error) === 'retry' && performance.now() < busyUntilMs) {
+          await sleep(BUSY_PAUSE_MS * (0.5 + Math.random()));
+          continue;
+        }
         const isWorthWaiting =
           isPatient &&
           judgeDatabaseError(error) === 'unavailable' &&

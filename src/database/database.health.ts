@@ -28,11 +28,19 @@ export class DatabaseHealth {
       .check('database')
       .attempt(async () => {
         await this.askOnce();
-        const replicas = this.readSide.report();
-        return { engine: this.engine, state, ...(replicas.length > 0 ? { replicas } : {}) };
+        return { engine: this.engine, state };
       })
       .withTimeout(TIMEOUT_MS)
       .cacheFor(FRESH_MS);
+  }
+
+  /** Which replicas are read, and how far they are behind; nothing where there are none. Never down: the writer is read then. */
+  checkReplicas(): HealthIndicatorResult {
+    const replicas = this.readSide.report();
+    if (replicas.length === 0) return {};
+    const check = this.indicator.check('replicas');
+    const isWhole = replicas.every(({ state }) => state === 'ok');
+    return isWhole ? check.up({ replicas }) : check.degraded({ replicas, message: 'not all are read' });
   }
 
   private get engine(): string {

@@ -26,6 +26,6 @@ import { ReadSide } from './read-side';
     }),
   ],
   providers: [DatabaseConnector, DatabaseHealth, ReadSide, { provide: ReadDatabase, useExisting: ReadSide }],
-  exports: [DatabaseConnector, DatabaseHealth, ReadDatabase],
+  exports: [DatabaseConnector, DatabaseHealth, ReadDatabase, ReadSide],
 })
 export class DatabaseModule {}

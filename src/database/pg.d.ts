@@ -8,4 +8,8 @@ declare module 'pg' {
     query(text: string): Promise<{ rows: Record<string, unknown>[] }>;
     end(): Promise<void>;
   }
+
+  export interface Pool {
+    query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }>;
+  }
 }

@@ -2,22 +2,23 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleIn
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AppError } from '../common/app-error';
+import { CoalescedReads } from '../common/coalesced-reads';
 import { ReadDatabase } from '../common/read-database';
 import { type Settings, settings } from '../config/settings';
 import { createReadSource } from './data-source';
-import { OwnWrites } from './own-writes';
+import { LoopTurns } from './loop-turns';
 import { BeatLog } from './replica-lag';
+import { countWrite, hasReached, readWriteCounts, type WriteCounts } from './write-counts';
 
 const PROBE_MS = 1000;
 /** A probe that takes longer has failed. */
 const PROBE_TIMEOUT_MS = 1000;
 /** A replica that is further behind is left out. */
 const MAX_LAG_MS = 2000;
-/**
- * Own writes are read from the writer for so long. A replica that is read was found at most `MAX_LAG_MS` behind by a probe that
- * began at most two periods and a timeout ago; what was written before all that is there.
- */
-const OWN_WRITES_MS = MAX_LAG_MS + 2 * PROBE_MS + PROBE_TIMEOUT_MS;
+/** Reads of at most so many keys by SQLite take well under a millisecond. */
+const SHORT_READ_KEYS = 200;
+/** A read of the writer's counts serves all who came before it began. */
+const COUNTS_READ = { maxKeys: 1, maxRunning: 2 };
 
 interface Replica {
   readonly name: string;
@@ -37,20 +38,24 @@ export interface ReplicaReport {
 }
 
 /**
- * Where reads go. With `DATABASE_REPLICA_URLS`: in turns to the replicas that answer and are not behind; to the writer for what
- * this process wrote lately, and where no replica is fit. With SQLite: to a second connection, which need not wait for the one
- * that writes.
+ * Where reads go. With `DATABASE_REPLICA_URLS`: in turns to the replicas that answer and are not far behind, where they have all
+ * that the writer had when the read began; else to the writer. With SQLite: to a second connection, which need not wait for the
+ * one that writes.
  */
 @Injectable()
 export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(ReadSide.name);
   private readonly replicas: Replica[];
-  private readonly own = new OwnWrites(OWN_WRITES_MS);
+  private readonly counts = new CoalescedReads<WriteCounts>(
+    async () => new Map([['', await readWriteCounts(this.writer)]]),
+    COUNTS_READ,
+  );
   private readonly beats = new BeatLog();
   private timer: NodeJS.Timeout | undefined;
   /** The second connection to an SQLite file. */
   private companion: DataSource | null = null;
   private opening: Promise<unknown> | null = null;
+  private readonly turns = new LoopTurns();
   private turn = 0;
 
   constructor(
@@ -77,25 +82,28 @@ export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicatio
     }, PROBE_MS).unref();
   }
 
-  async read<T>(work: (manager: EntityManager) => Promise<T>, keys?: readonly string[]): Promise<T> {
-    const replica = this.pick(keys);
-    const source = replica?.source ?? (this.companion?.isInitialized === true ? this.companion : null);
-    if (source === null) {
+  async read<T>(work: (manager: EntityManager) => Promise<T>, keys?: number): Promise<T> {
+    const replica = this.pick();
+    if (replica !== null) {
+      const found = await this.readReplica(replica, work);
+      return found === null ? work(this.writer.manager) : found.value;
+    }
+    if (this.companion?.isInitialized !== true) {
       this.openCompanion();
       return work(this.writer.manager);
     }
+    if (keys === undefined || keys > SHORT_READ_KEYS) await this.turns.take();
     try {
-      return await work(source.manager);
+      return await work(this.companion.manager);
     } catch (error) {
-      // What the caller did wrong is as wrong on the writer; whatever a replica does wrong is not the caller's.
       if (error instanceof AppError) throw error;
-      if (replica !== null) this.leaveOut(replica, 'unreachable');
       return work(this.writer.manager);
     }
   }
 
-  noteWrite(keys?: readonly string[]): void {
-    if (this.replicas.length > 0) this.own.note(keys, performance.now());
+  /** Also where this process reads no replicas: another one may. SQLite has none. */
+  async noteWrite(manager: EntityManager): Promise<void> {
+    if (this.writer.options.type !== 'better-sqlite3') await countWrite(manager);
   }
 
   report(): ReplicaReport[] {
@@ -133,11 +141,34 @@ export class ReadSide extends ReadDatabase implements OnModuleInit, OnApplicatio
     });
   }
 
+  /**
+   * Null where the replica lacks something that the writer had, or fails. Its counts and the work are read by one connection:
+   * behind one address there may be several servers.
+   */
+  private async readReplica<T>(
+    replica: Replica,
+    work: (manager: EntityManager) => Promise<T>,
+  ): Promise<{ value: T } | null> {
+    const needed = this.counts.find('').catch(() => null);
+    const runner = replica.source.createQueryRunner();
+    try {
+      const there = await readWriteCounts(runner);
+      const due = await needed;
+      return due !== null && hasReached(there, due) ? { value: await work(runner.manager) } : null;
+    } catch (error) {
+      // What the caller did wrong is as wrong on the writer; whatever a replica does wrong is not the caller's.
+      if (error instanceof AppError) throw error;
+      this.leaveOut(replica, 'unreachable');
+      return null;
+    } finally {
+      await runner.release();
+    }
+  }
+
   /** In turns, so that all have their share. */
-  private pick(keys: readonly string[] | undefined): Replica | null {
+  private pick(): Replica | null {
     if (this.replicas.length === 0) return null;
     const nowMs = performance.now();
-    if (this.own.touch(keys, nowMs)) return null;
     const fit = this.replicas.filter(({ fitUntilMs }) => fitUntilMs > nowMs);
     this.turn = (this.turn + 1) % Math.max(fit.length, 1);
     return fit[this.turn] ?? null;

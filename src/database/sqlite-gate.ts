@@ -25,6 +25,10 @@ class Gate {
 
   constructor(private readonly maxWaitMs: number) {}
 
+  report(): { isTaken: boolean; waiting: number } {
+    return { isTaken: this.owner !== null, waiting: this.waiting.length };
+  }
+
   /** @throws Error where the turn does not come within `maxWaitMs` */
   async take(owner: Owner): Promise<void> {
     if (this.owner === owner) {
@@ -69,6 +73,13 @@ class Gate {
   }
 }
 
+const gates = new WeakMap<DataSource, Gate>();
+
+/** Whether the gate of this data source is taken, and how many callers wait for it; null where it has none. */
+export function describeGate(dataSource: DataSource): { isTaken: boolean; waiting: number } | null {
+  return gates.get(dataSource)?.report() ?? null;
+}
+
 /**
  * Gives each caller a query runner of its own on TypeORM's one better-sqlite3 connection, and lets one transaction in at
  * a time. TypeORM itself hands the same runner to everybody: overlapping transactions become savepoints of each other,
@@ -83,6 +94,7 @@ class Gate {
 export function installSqliteGate(dataSource: DataSource): void {
   const driver = dataSource.driver as BetterSqlite3Driver;
   const gate = new Gate(MAX_WAIT_MS);
+  gates.set(dataSource, gate);
   const statements = new Map<string, unknown>();
 
   class GatedQueryRunner extends BetterSqlite3QueryRunner {

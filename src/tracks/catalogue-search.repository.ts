@@ -1,8 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { decodeCursor, type Page, toPage } from '../common/page';
+import { type CursoredPage, decodeCursor, type PageRequest, toPage } from '../common/page';
 import { Artist } from './entities/artist.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { findArtists } from './find-artists.query';
@@ -12,11 +10,6 @@ import type { TrackDocument } from './track-document';
 import { loadDocuments } from './track-documents.query';
 import { placeOf, trackAt } from './track-entry';
 import type { TrackFilter } from './track-lists.query';
-
-export interface PageRequest {
-  readonly limit: number;
-  readonly cursor: string | undefined;
-}
 
 /** An artist and how many stored tracks name it. */
 export interface StoredArtist extends Artist {
@@ -36,22 +29,21 @@ const trackKey = z.tuple([rank, storable(12)]);
 const artistKey = z.tuple([rank, storable(1000), storable(64)]);
 
 /** Lists of tracks and artists, by keyset paging: page N costs what page 1 costs, whatever others write meanwhile. */
-@Injectable()
 export class CatalogueSearchRepository {
-  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+  constructor(private readonly manager: EntityManager) {}
 
   /** Stored tracks by popularity descending (not told: last), then ISRC. */
-  async listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
+  async listTracks(filter: TrackFilter, page: PageRequest): Promise<CursoredPage<TrackDocument>> {
     const list = `tracks ${JSON.stringify([filter.artist?.normalised, filter.title?.normalised, filter.isrcPrefix])}`;
     const after = page.cursor === undefined ? '' : placeIn(decodeCursor(list, page.cursor, trackKey));
-    const places = await findPlaces(this.dataSource.manager, filter, after, page.limit + 1);
+    const places = await findPlaces(this.manager, filter, after, page.limit + 1);
     return this.toTrackPage(places.map(trackAt), list, page.limit);
   }
 
   /** An artist's stored tracks, in the order of `listTracks`. */
-  async listArtistTracks(artistId: string, page: PageRequest): Promise<Page<TrackDocument>> {
+  async listArtistTracks(artistId: string, page: PageRequest): Promise<CursoredPage<TrackDocument>> {
     const list = `artist ${artistId}`;
-    const query = this.dataSource
+    const query = this.manager
       .createQueryBuilder(TrackArtist, 'credit')
       .select('credit.sort_rank', 'sortRank')
       .addSelect('credit.isrc', 'isrc')
@@ -72,12 +64,12 @@ export class CatalogueSearchRepository {
   }
 
   /** Artists: exact name first, then names that begin with the query, then the rest; then by name, id. */
-  async listArtists(name: NameQuery | null, page: PageRequest): Promise<Page<StoredArtist>> {
+  async listArtists(name: NameQuery | null, page: PageRequest): Promise<CursoredPage<StoredArtist>> {
     const list = `artists ${JSON.stringify([name?.normalised])}`;
     const [fit, nameNorm, id] = page.cursor === undefined ? [] : decodeCursor(list, page.cursor, artistKey);
     const after =
       fit === undefined || nameNorm === undefined || id === undefined ? null : { fit, name: nameNorm, id };
-    const rows = await findArtists(this.dataSource.manager, name, after, page.limit + 1);
+    const rows = await findArtists(this.manager, name, after, page.limit + 1);
     return toPage(
       rows,
       page.limit,
@@ -87,10 +79,22 @@ export class CatalogueSearchRepository {
     );
   }
 
+  /** How many stored tracks name each of these artists; of none, nothing is told. */
+  async countTracks(artistIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.manager
+      .createQueryBuilder(TrackArtist, 'credit')
+      .select('credit.artist_id', 'id')
+      .addSelect('COUNT(*)', 'count')
+      .where('credit.artist_id IN (:...artistIds)', { artistIds })
+      .groupBy('credit.artist_id')
+      .getRawMany<{ id: string; count: number | string }>();
+    return new Map(rows.map(({ id, count }) => [id, Number(count)]));
+  }
+
   async findArtist(id: string): Promise<StoredArtist | null> {
-    const artist = await this.dataSource.manager.findOneBy(Artist, { id });
+    const artist = await this.manager.findOneBy(Artist, { id });
     if (artist === null) return null;
-    const trackCount = await this.dataSource.manager.countBy(TrackArtist, { artistId: id });
+    const trackCount = await this.manager.countBy(TrackArtist, { artistId: id });
     return Object.assign(artist, { trackCount });
   }
 
@@ -99,18 +103,23 @@ export class CatalogueSearchRepository {
     keys: readonly { sortRank: number; isrc: string }[],
     list: string,
     limit: number,
-  ): Promise<Page<TrackDocument>> {
+  ): Promise<CursoredPage<TrackDocument>> {
     const shown = keys.slice(0, limit).map(({ isrc }) => isrc);
-    const { documents } = await loadDocuments(this.dataSource.manager, shown);
-    const { items, nextCursor } = toPage(
+    const { documents } = await loadDocuments(this.manager, shown);
+    const { items, nextCursor, cursorOf } = toPage(
       keys,
       limit,
       list,
       ({ sortRank, isrc }) => [sortRank, isrc],
-      ({ isrc }) => documents.get(isrc),
+      ({ isrc }, place) => ({ track: documents.get(isrc), place }),
     );
     // A track removed between the two reads is gone from the page too.
-    return { items: items.filter((track) => track !== undefined), nextCursor };
+    const found = items.filter((item): item is { track: TrackDocument; place: number } => !!item.track);
+    return {
+      items: found.map(({ track }) => track),
+      nextCursor,
+      cursorOf: (at) => cursorOf(found[at]?.place ?? at),
+    };
   }
 }
 

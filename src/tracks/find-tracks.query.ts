@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
-import { type Read, type TrackFilter, TrackLists } from './track-lists.query';
-import { countWords, type Expansion, expandWords } from './word-dictionary.query';
+import { type Read, type TrackFilter, TrackLists, type WordLists } from './track-lists.query';
+import { type AskedWord, countWords, type Expansion, expandWords } from './word-dictionary.query';
 
 /** When which way is taken; the answer is the same by each. */
 export interface SearchBounds {
@@ -18,8 +18,10 @@ export interface SearchBounds {
   readonly gatheredPlaces: number;
   /** So many places of a few lists are sorted sooner than the lists are merged. */
   readonly sortedPlaces: number;
-  /** Places are counted up to here, to find the shortest lists. */
-  readonly countedPlaces: number;
+  /** Of longer lists so many places are tried, to see how many of them fit. */
+  readonly triedPlaces: number;
+  /** Lists are gone on with while they are expected to fill the page within so many places. */
+  readonly longestLists: number;
   /** Rows read at a time at most, where what the engine finds has to be checked. */
   readonly batch: number;
 }
@@ -32,8 +34,9 @@ export const DEFAULT_BOUNDS: SearchBounds = {
   listedWords: 64,
   gatheredWords: 4_000,
   gatheredPlaces: 20_000,
-  sortedPlaces: 5_000,
-  countedPlaces: 20_000,
+  sortedPlaces: 4_000,
+  triedPlaces: 2_000,
+  longestLists: 50_000,
   batch: 2_000,
 };
 
@@ -50,8 +53,8 @@ interface Walk {
 /**
  * Finds the places of tracks that fit a filter, in order: up to `count` of those behind `after`.
  *
- * What many tracks have is found by walking along the list of all; what few have, by the lists of the words concerned, the
- * shortest first. Each way gives the same answer, and goes on from `after` at the cost of the first page.
+ * What few tracks have is found by the lists of the words concerned, the shortest first; what many have, as short words, by
+ * walking along the list of all. Each way gives the same answer, and goes on from `after` at the cost of the first page.
  */
 export async function findPlaces(
   manager: EntityManager,
@@ -76,6 +79,8 @@ class TrackSearch {
 
   async find(after: string, count: number): Promise<string[]> {
     const { firstWalk, longestWalk } = this.bounds;
+    const found = await this.findByLists(after, count);
+    if (found !== null) return found;
     const walk: Walk = { found: [], from: after, isOver: false };
     await this.walkOn(walk, firstWalk, count);
     const expected = (firstWalk * (count - walk.found.length)) / walk.found.length;
@@ -84,37 +89,70 @@ class TrackSearch {
     return walk.found;
   }
 
-  /** What few tracks have, or tracks late in the list. */
+  /** By a word of the query that few words of the dictionary have; null where there is none. */
+  private async findByLists(after: string, count: number): Promise<string[] | null> {
+    const { listedWords, sortedPlaces } = this.bounds;
+    const longest = [...this.lists.words].sort((a, b) => b.word.text.length - a.word.text.length);
+    const asked = longest.filter(({ word: { text } }) => text.length > 1).slice(0, MAX_EXPANDED);
+    if (asked.length === 0) return null;
+    const expansions = await expandWords(this.manager, asked, listedWords);
+    if (expansions.some(({ words }) => words?.length === 0)) return [];
+    const listed = expansions.flatMap(({ kind, words }) => (words === null ? [] : [{ kind, words }]));
+    const [only] = listed;
+    if (only === undefined) return null;
+    const { lists } = this;
+    // With nothing to be checked, lists are read no further than needed.
+    if (lists.isOneWord) return lists.collect(after, count, lists.merged(only.kind, only.words, null));
+
+    const counts = await lists.countPlaces(listed, after, sortedPlaces);
+    const fewest = Math.min(...counts);
+    const short = listed[counts.indexOf(fewest)];
+    if (short !== undefined && fewest < sortedPlaces) {
+      return lists.collect(after, count, lists.sorted(short.kind, short.words));
+    }
+    return this.findByLongLists(expansions, listed, after, count);
+  }
+
+  /** By those lists that are thinnest behind a place: some way for a try, then to the end, or by what else is there. */
+  private async findByLongLists(
+    expansions: readonly Expansion[],
+    listed: readonly WordLists[],
+    after: string,
+    count: number,
+  ): Promise<string[]> {
+    const { lists } = this;
+    const { triedPlaces, longestLists, sortedPlaces } = this.bounds;
+    const tries = await lists.triesOf(listed, after, triedPlaces);
+    const { kind, words, end } = tries.reduce((a, b) => (a.end >= b.end ? a : b));
+    const found = await lists.collect(after, count, lists.merged(kind, words, end));
+    const wanted = count - found.length;
+    if (wanted === 0) return found;
+    const isSparse = (triedPlaces * wanted) / found.length > longestLists;
+    if (isSparse) {
+      const byPrefix = await lists.findByPrefix(end, wanted, sortedPlaces);
+      if (byPrefix !== null) return [...found, ...byPrefix];
+    }
+    const many = isSparse ? await this.byManyLists(expansions.filter(({ words }) => words === null)) : null;
+    return [...found, ...(await lists.collect(end, wanted, many ?? lists.merged(kind, words, null)))];
+  }
+
+  /** What few tracks have, or tracks late in the list, where no word has few lists. */
   private async findSparse(walk: Walk, count: number, isWalkShort: boolean): Promise<void> {
     if (walk.isOver || walk.found.length >= count) return;
-    const { longestWalk, nextWalk, listedWords, sortedPlaces } = this.bounds;
+    const { longestWalk, nextWalk, sortedPlaces } = this.bounds;
     const wanted = count - walk.found.length;
     const byPrefix = await this.lists.findByPrefix(walk.from, wanted, sortedPlaces);
     if (byPrefix !== null) {
       walk.found.push(...byPrefix);
       return;
     }
-    const longest = [...this.lists.words].sort((a, b) => b.word.text.length - a.word.text.length);
-    const asked = longest.slice(0, MAX_EXPANDED);
-    const expansions = asked.length === 0 ? [] : await expandWords(this.manager, asked, listedWords);
-    if (expansions.some(({ words }) => words?.length === 0)) return;
-    const read = await this.wayFor(expansions, isWalkShort);
+    const read = isWalkShort ? null : await this.byManyLists(this.lists.words);
     if (read !== null) {
       walk.found.push(...(await this.lists.collect(walk.from, wanted, read)));
       return;
     }
     await this.walkOn(walk, longestWalk, count);
     for (let isOn = true; isOn;) isOn = await this.walkOn(walk, nextWalk, count);
-  }
-
-  /** How to read tracks by the lists of words; null where the list of all is read sooner. */
-  private async wayFor(expansions: readonly Expansion[], isWalkShort: boolean): Promise<Read | null> {
-    const few = await this.byFewLists(expansions);
-    if (few !== null && (few.isShort || expansions.length === 1)) return few.read;
-    const many = isWalkShort
-      ? null
-      : await this.byManyLists(expansions.filter(({ words }) => words === null));
-    return many ?? few?.read ?? null;
   }
 
   /** Goes along the list of all tracks for so many places; false where there was nothing to go on for. */
@@ -128,37 +166,16 @@ class TrackSearch {
     return true;
   }
 
-  /** By the word of the query whose lists have the fewest places in all; null where none has few lists. */
-  private async byFewLists(
-    expansions: readonly Expansion[],
-  ): Promise<{ read: Read; isShort: boolean } | null> {
-    const { sortedPlaces, countedPlaces } = this.bounds;
-    const listed = expansions.flatMap(({ kind, words }) => (words === null ? [] : [{ kind, words }]));
-    let [fewest] = listed;
-    let places = countedPlaces;
-    // With nothing to compare with, and lists that are read no further than needed, there is nothing to count.
-    for (const each of expansions.length === 1 ? [] : listed) {
-      const counted = await this.lists.countPlaces(each.words, places);
-      if (counted >= places) continue;
-      fewest = each;
-      places = counted;
-    }
-    if (fewest === undefined) return null;
-    const { kind, words } = fewest;
-    const isShort = places < sortedPlaces;
-    return { read: isShort ? this.lists.sorted(kind, words) : this.lists.merged(kind, words), isShort };
-  }
-
   /** By the word of the query whose lists, though many, have the fewest places; null where all have a lot. */
-  private async byManyLists(expansions: readonly Expansion[]): Promise<Read | null> {
+  private async byManyLists(words: readonly AskedWord[]): Promise<Read | null> {
     const { gatheredWords, gatheredPlaces } = this.bounds;
-    let fewest: Expansion | null = null;
+    let fewest: AskedWord | null = null;
     let places = gatheredPlaces;
-    for (const expansion of expansions) {
-      if ((await countWords(this.manager, expansion, gatheredWords)) >= gatheredWords) continue;
-      const counted = await this.lists.countGathered(expansion, places);
+    for (const asked of words.slice(0, MAX_EXPANDED)) {
+      if ((await countWords(this.manager, asked.word, gatheredWords)) >= gatheredWords) continue;
+      const counted = await this.lists.countGathered(asked, places);
       if (counted >= places) continue;
-      fewest = expansion;
+      fewest = asked;
       places = counted;
     }
     return fewest === null ? null : this.lists.gathered(fewest);

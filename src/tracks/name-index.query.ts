@@ -1,12 +1,13 @@
 import { type EntityManager, In } from 'typeorm';
 import { Artist } from './entities/artist.entity';
-import { ArtistNameGram, TrackWordGram } from './entities/name-gram.entity';
+import { ArtistNameGram } from './entities/name-gram.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { TrackWord } from './entities/track-word.entity';
 import { Track } from './entities/track.entity';
 import { gramsOf } from './name-search';
 import { insertRows, placesOf, selectRows } from './rows.query';
-import { ALL_TRACKS, fromListRow, placeOf, toWordRows, type TrackEntry } from './track-entry';
+import { ALL_TRACKS, fromListRow, placeOf, toWordRows, type TrackEntry, wordOfKey } from './track-entry';
+import { learnWords } from './word-dictionary.query';
 
 /** Conditions joined by OR in one statement: SQLite takes 1,000 levels. */
 const CONDITIONS_A_STATEMENT = 100;
@@ -82,8 +83,20 @@ async function replaceRows(
   listRows: readonly TrackWord[],
   entries: readonly TrackEntry[],
 ): Promise<void> {
-  const before = new Map(listRows.flatMap(fromListRow).map((row) => [keyOf(row), row]));
   const after = entries.flatMap(toWordRows);
+  const written = listRows.length === 0 ? after : await removeOld(manager, listRows, after);
+  const words = written.map(({ word }) => word).filter((word) => word !== ALL_TRACKS);
+  await learnWords(manager, new Set(words.map(wordOfKey)));
+  await insertRows(manager, TrackWord, written.sort(byKey('word', 'place')), ['title', 'artists']);
+}
+
+/** Removes rows that are not due any more, and tells which are to be written. */
+async function removeOld(
+  manager: EntityManager,
+  listRows: readonly TrackWord[],
+  after: readonly TrackWord[],
+): Promise<TrackWord[]> {
+  const before = new Map(listRows.flatMap(fromListRow).map((row) => [keyOf(row), row]));
   const kept = new Set(after.map(keyOf));
   const gone = [...before.values()].filter((row) => !kept.has(keyOf(row)));
   const wordsAt = new Map<string, string[]>();
@@ -96,33 +109,10 @@ async function replaceRows(
       among: ['word', words] as const,
     })),
   );
-  const written = after.filter((row) => {
+  return after.filter((row) => {
     const was = before.get(keyOf(row));
     return was?.title !== row.title || was.artists !== row.artists;
   });
-  await learnWords(manager, written);
-  await insertRows(manager, TrackWord, written.sort(byKey('word', 'place')), ['title', 'artists']);
-}
-
-/** Puts the words that are new into the dictionary. */
-async function learnWords(manager: EntityManager, rows: readonly TrackWord[]): Promise<void> {
-  const words = [...new Set(rows.map(({ word }) => word))].filter((word) => word !== ALL_TRACKS);
-  const known = new Set<string>();
-  for (let at = 0; at < words.length; at += 1000) {
-    const part = words.slice(at, at + 1000);
-    const found = await manager.query<{ word: string }[]>(
-      `SELECT word FROM track_word_gram WHERE gram = '' AND word IN (${placesOf(manager, part)})`,
-      part,
-    );
-    for (const { word } of found) known.add(word);
-  }
-  const grams = words
-    .filter((word) => !known.has(word))
-    .flatMap((word) => [
-      { gram: '', word },
-      ...gramsOf(word.slice(1)).map((gram) => ({ gram: word.charAt(0) + gram, word })),
-    ]);
-  await insertRows(manager, TrackWordGram, grams.sort(byKey('gram', 'word')), 'keep');
 }
 
 function findListRows(
@@ -193,6 +183,6 @@ const isrcOf = ({ place }: TrackWord) => place.slice(3);
 /** By two columns, as all writers have it: so they wait for each other rather than deadlock. */
 function byKey<Column extends string>(first: Column, second: Column) {
   const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-  return (a: Record<Column, unknown>, b: Record<Column, unknown>) =>
-    compare(String(a[first]), String(b[first])) || compare(String(a[second]), String(b[second]));
+  return (a: Record<Column, string>, b: Record<Column, string>) =>
+    compare(a[first], b[first]) || compare(a[second], b[second]);
 }

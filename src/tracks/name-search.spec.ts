@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import {
   afterPrefix,
+  endingsOf,
+  endingStarts,
   gramsOf,
   hasWords,
   markStarts,
@@ -195,6 +197,67 @@ describe('grams', () => {
         for (const { grams } of parseNameQuery(query)?.words ?? []) {
           expect(grams.length).toBeGreaterThan(0);
           expect(grams.length).toBeLessThanOrEqual(6);
+        }
+      }),
+    );
+  });
+});
+
+describe('endings', () => {
+  it('are those that a query word can begin with, and no others', () => {
+    const shown = (word: string) => endingsOf(word).map((ending) => ending.replaceAll('\u0001', '^'));
+    expect(shown('beatles')).toEqual(['^beatles', 'eatles', 'atles', 'tles', 'les']);
+    expect(shown('ac/dc')).toEqual(['^ac^/^dc', 'c^/^dc', '^/^dc', '^dc']);
+    expect(shown('宇多田a')).toEqual(['^宇多田a', '多田a', '田a']);
+    expect(shown('x')).toEqual(['^x']);
+    expect(shown('')).toEqual([]);
+  });
+
+  it('begin with what is asked for in exactly those words that have it', () => {
+    const long = fc.string({
+      unit: fc.constantFrom(...Array.from('aab/宇ア🎵')),
+      minLength: 1,
+      maxLength: 60,
+    });
+    const wordsOf = (text: string) => normaliseName(text).split(' ');
+    fc.assert(
+      fc.property(
+        fc.oneof(name, long),
+        fc.oneof(name, long),
+        fc.nat(),
+        fc.nat(),
+        (text, query, from, length) => {
+          for (const word of wordsOf(text)) {
+            const part = Array.from(word)
+              .slice(from % 30, (from % 30) + 1 + (length % 40))
+              .join('');
+            const asked = [parseNameQuery(query), parseNameQuery(part)].flatMap((each) => each?.words ?? []);
+            const endings = endingsOf(word);
+            for (const each of asked) {
+              const { starts, isCut } = endingStarts(each);
+              const leads = endings.some((ending) => starts.some((start) => ending.startsWith(start)));
+              expect([each, leads && (!isCut || word.includes(each.text))]).toEqual([
+                each,
+                hasWords(markStarts(word), [each]),
+              ]);
+            }
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('fit their column and are each there once', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+        for (const word of normaliseName(text).split(' ')) {
+          const endings = endingsOf(word);
+          expect(new Set(endings).size).toBe(endings.length);
+          for (const ending of endings) {
+            expect(Array.from(ending).length).toBeLessThanOrEqual(24);
+            expect(isWellFormed(ending)).toBe(true);
+          }
         }
       }),
     );

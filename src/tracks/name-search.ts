@@ -15,6 +15,8 @@
 const MAX_NORMALISED = 500;
 /** Of a long word, so many of its grams are looked at for a rare one. */
 const MAX_GRAMS_OF_WORD = 6;
+/** Characters of an ending, marks included; of a longer word the rest is looked at in the word itself. */
+const MAX_ENDING = 24;
 const START = '^';
 /** Marks in `markStarts` where a word starts: a control character, which no normalised name has. */
 const MARK = '\u0001';
@@ -29,12 +31,18 @@ const SPELLED_OUT_PATTERN = new RegExp(`[${Object.keys(SPELLED_OUT).join('')}]`,
 /** Accents of Latin, Greek and Cyrillic; marks that are letters of their own (kana voicing, Indic vowels) stay. */
 const ACCENTS = /[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]/gu;
 const BLANKS = /[\p{White_Space}\p{Cc}\p{Cf}\p{Cs}]+/gu;
+/** Of these nothing but case and blanks can differ: most names, in a tenth of the time. */
+const PLAIN = /^[ -~]*$/;
+/** A word that starts nowhere but at its beginning, for certain. */
+const PLAIN_WORD = /^[a-z0-9]+$/;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}\p{M}]/u;
 const WITHOUT_SPACES =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}ー]/u;
 
 /** A name without what does not matter in a search: case, accents, width, kind and number of blanks. */
 export function normaliseName(name: string): string {
+  if (PLAIN.test(name))
+    return name.toLowerCase().replace(/ +/g, ' ').trim().slice(0, MAX_NORMALISED).trimEnd();
   const folded = name
     .normalize('NFKD')
     .replace(ACCENTS, '')
@@ -67,6 +75,34 @@ export function gramsOf(normalised: string): string[] {
   }
   grams.delete(START);
   return [...grams];
+}
+
+/**
+ * What a word ends with, from each place on where a query word can be found in it: where it starts, and inside it where three
+ * characters follow, or two that are written without spaces. A word has a query word if one of these begins with its `pattern`,
+ * or with a mark and that. The first is the word from its start.
+ */
+export function endingsOf(word: string): string[] {
+  const marked = Array.from(markStarts(word));
+  const endings = new Set<string>();
+  marked.forEach((character, at) => {
+    if (character !== MARK && marked[at - 1] === MARK) return; // found by the one before, with its mark
+    const following = marked.slice(at, at + 2 * 3).filter((each) => each !== MARK);
+    const [first = '', second, third] = following;
+    const isLongEnough = third !== undefined || (second !== undefined && isWithoutSpaces(first + second));
+    if (character === MARK || isLongEnough) endings.add(marked.slice(at, at + MAX_ENDING).join(''));
+  });
+  return [...endings];
+}
+
+/** The first text of `endingsOf` that a query word asks for, cut like them, and whether the word itself is to be looked at. */
+export function endingStarts({ pattern }: QueryWord): { starts: string[]; isCut: boolean } {
+  const characters = Array.from(pattern);
+  const start = characters.slice(0, MAX_ENDING - 1).join('');
+  return {
+    starts: start.startsWith(MARK) ? [start] : [start, MARK + start],
+    isCut: characters.length > MAX_ENDING - 1,
+  };
 }
 
 /** A word of a query. A name has it where one word of the name has `pattern` once its starts are marked. */
@@ -125,9 +161,11 @@ export function markStarts(normalised: string): string {
   return normalised
     .split(' ')
     .map((word) =>
-      Array.from(word)
-        .map((each, at, characters) => (startsWord(characters, at) ? MARK : '') + each)
-        .join(''),
+      PLAIN_WORD.test(word)
+        ? MARK + word
+        : Array.from(word)
+            .map((each, at, characters) => (startsWord(characters, at) ? MARK : '') + each)
+            .join(''),
     )
     .join(' ');
 }

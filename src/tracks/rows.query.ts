@@ -1,15 +1,29 @@
+import { escape as escapeLiteral, raw } from 'mysql2';
 import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 
-/** SQLite binds at most 32,766 values, PostgreSQL 65,535. */
-const VALUES_A_STATEMENT = 30_000;
 /** Longer statements gain nothing any more. */
-const ROWS_A_STATEMENT = 500;
+const ROWS_A_STATEMENT = 1000;
+/** On SQLite each of these is a statement that stays prepared: few shapes, so that all of them do. */
+const ROWS_OF_SQLITE = [40, 5, 1];
 /** Keys of one `IN`. */
 const KEYS_A_STATEMENT = 1000;
 
 /** What becomes of a row whose key is there: an error, the old row, or these properties of the new one. */
 type OnConflict<Row> = 'fail' | 'keep' | readonly (keyof Row & string)[];
+
+/** How rows of an entity become values. */
+interface Insertion {
+  readonly head: string;
+  /** The engine's type of each column. */
+  readonly types: readonly string[];
+  /** What gives the value of each column for a row. */
+  readonly values: readonly ((row: ObjectLiteral) => unknown)[];
+}
+const TO_BE_ESCAPED = /[\p{Cc}'\\]/u;
+const INSERTIONS = new WeakMap<EntityMetadata, Insertion>();
+/** Types whose values go to the driver as they are. */
+const PLAIN: ReadonlySet<unknown> = new Set(['varchar', 'text', 'integer', 'smallint']);
 
 /**
  * Inserts rows by multi-row statements, made from the entity's columns; `select: false` ones included. Without TypeORM's query
@@ -23,23 +37,67 @@ export async function insertRows<Row extends ObjectLiteral>(
 ): Promise<void> {
   if (rows.length === 0) return;
   const { dataSource } = manager;
-  const { driver } = dataSource;
   const metadata = dataSource.getMetadata(entity);
-  const { columns } = metadata;
-  const head = `INSERT INTO ${driver.escape(metadata.tableName)} (${columns.map((column) => driver.escape(column.databaseName)).join(', ')}) VALUES `;
+  const insertion = insertionOf(manager, metadata);
   const tail = conflictClause(manager, metadata, onConflict);
-  const rowsAtOnce = Math.min(ROWS_A_STATEMENT, Math.floor(VALUES_A_STATEMENT / columns.length));
-  for (let at = 0; at < rows.length; at += rowsAtOnce) {
-    const values: unknown[] = [];
-    const tuples = rows.slice(at, at + rowsAtOnce).map((row) => {
-      const places = columns.map((column) => {
-        values.push(driver.preparePersistentValue(row[column.propertyName], column) ?? null);
-        return driver.createParameter('', values.length - 1);
-      });
-      return `(${places.join(',')})`;
-    });
-    await manager.query(head + tuples.join(',') + tail, values);
+  const isSqlite = dataSource.options.type === 'better-sqlite3';
+  for (let at = 0; at < rows.length;) {
+    const left = rows.length - at;
+    const count = isSqlite
+      ? (ROWS_OF_SQLITE.find((size) => size <= left) ?? 1)
+      : Math.min(left, ROWS_A_STATEMENT);
+    const [text, parameters] = valuesClause(manager, insertion, rows.slice(at, at + count));
+    await manager.query(insertion.head + text + tail, parameters);
+    at += count;
   }
+}
+
+function insertionOf({ dataSource: { driver } }: EntityManager, metadata: EntityMetadata): Insertion {
+  const known = INSERTIONS.get(metadata);
+  if (known !== undefined) return known;
+  const { columns } = metadata;
+  const names = columns.map(({ databaseName }) => driver.escape(databaseName)).join(', ');
+  const insertion = {
+    head: `INSERT INTO ${driver.escape(metadata.tableName)} (${names}) `,
+    types: columns.map((column) => driver.normalizeType(column)),
+    values: columns.map((column) => {
+      const { propertyName, transformer, type } = column;
+      if (transformer === undefined && PLAIN.has(type)) {
+        return (row: ObjectLiteral) => (row[propertyName] as unknown) ?? null;
+      }
+      return (row: ObjectLiteral) =>
+        (driver.preparePersistentValue(row[propertyName], column) as unknown) ?? null;
+    }),
+  };
+  INSERTIONS.set(metadata, insertion);
+  return insertion;
+}
+
+/** Each engine gets rows in the way that is cheapest for it and its driver. */
+function valuesClause(
+  { dataSource: { options } }: EntityManager,
+  { types, values }: Insertion,
+  rows: readonly ObjectLiteral[],
+): [text: string, parameters: unknown[]] {
+  if (options.type === 'postgres') {
+    // One array a column: a statement that is the same for any number of rows, and short to read.
+    const arrays = types.map((type, at) => `$${at + 1}::${type}[]`);
+    return [`SELECT * FROM unnest(${arrays.join(', ')})`, values.map((valueOf) => rows.map(valueOf))];
+  }
+  if (options.type !== 'better-sqlite3') {
+    // mysql2 would write the values into the text too, but looks at each character of them more than once.
+    const tuples = rows.map((row) => `(${values.map((valueOf) => literalOf(valueOf(row))).join(',')})`);
+    return ['VALUES ?', [raw(tuples.join(','))]];
+  }
+  const places = `(${values.map(() => '?').join(',')})`;
+  const flat = rows.flatMap((row) => values.map((valueOf) => valueOf(row)));
+  return [`VALUES ${rows.map(() => places).join(',')}`, flat];
+}
+
+/** A value in the text of a statement. What has none of these characters means itself between single quotes, in every mode. */
+function literalOf(value: unknown): string {
+  if (typeof value === 'string' && !TO_BE_ESCAPED.test(value)) return `'${value}'`;
+  return escapeLiteral(value as Parameters<typeof escapeLiteral>[0]);
 }
 
 /** The one place that knows how an engine says what to do where the key is there. */

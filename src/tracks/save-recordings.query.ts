@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import type { Isrc } from '../recording/isrc';
-import type { Recording } from '../recording/recording';
-import { Candidate } from './entities/candidate.entity';
+import type { Recording, SourceTrack } from '../recording/recording';
+import { toAlbumView } from './dto/track.view';
+import { Candidate, type CandidateDetails } from './entities/candidate.entity';
 import { RecordingMiss } from './entities/recording-miss.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
@@ -26,14 +27,6 @@ const TRACK_PROPERTIES = [
 
 const HELD_PROPERTIES = ['isrc', 'sortRank', 'albumId', 'createdAt'] as const;
 type Held = Pick<Track, (typeof HELD_PROPERTIES)[number]>;
-
-/**
- * Rows that a recording takes at most, the entries of the name index apart: its track, album, artists, credits and
- * candidates. For whoever keeps transactions small.
- */
-export function rowsOf({ chosen, candidates }: Recording): number {
-  return 2 + 2 * chosen.artists.length + candidates.length;
-}
 
 /**
  * Stores recordings of different ISRCs in place of what was stored, within the caller's transaction; with the same end as one
@@ -131,7 +124,7 @@ async function saveParts(
       position,
       sourceId: details.id,
       isChosen: details.id === recording.chosen.id,
-      details,
+      details: toDetails(details),
     })),
   );
   await insertRows(manager, Candidate, candidates);
@@ -141,6 +134,25 @@ async function saveParts(
     'isrc',
     recordings.map(({ isrc }) => isrc),
   );
+}
+
+/** What is kept of a candidate. */
+function toDetails(candidate: SourceTrack): CandidateDetails {
+  const { id, title, url, durationMs, explicit, popularity, discNumber, trackNumber, availableMarkets } =
+    candidate;
+  const album = toAlbumView(candidate.album);
+  return {
+    id,
+    title,
+    url,
+    album,
+    durationMs,
+    explicit,
+    popularity,
+    discNumber,
+    trackNumber,
+    availableMarkets,
+  };
 }
 
 /** The row of a track, with its document, which shows album and artists as they are saved with it. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type ShownTrack, toTrackView } from './dto/track.view';
 
 /** Where MySQL and MariaDB end a `text` column. */
@@ -16,7 +16,7 @@ export interface TrackDocument {
 /** The document of a track. */
 export function toDocument(track: ShownTrack): TrackDocument {
   const body = JSON.stringify(toTrackView(track));
-  return { isrc: track.isrc, body, tag: createHash('sha1').update(body).digest('base64url') };
+  return { isrc: track.isrc, body, tag: hash('sha1', body, 'base64url') };
 }
 
 /** Whether the tag says that there is no document, and never will be. */

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { Track } from './entities/track.entity';
+import { type ReadyDocument, selectReadyDocuments } from './ready-documents.query';
 import { insertRows, placesOf, selectRows } from './rows.query';
 import { loadTracks } from './stored-track.query';
 import { isTooLong, toDocument, toDocumentColumns, type TrackDocument } from './track-document';
@@ -13,11 +14,7 @@ export interface FoundDocuments {
   readonly without: readonly string[];
 }
 
-interface DocumentRow {
-  readonly isrc: string;
-  readonly body: string | null;
-  readonly tag: string | null;
-}
+type DocumentRow = Omit<ReadyDocument, 'changed'>;
 
 /** As many keys as a lookup asks for at most: one round trip. */
 const KEYS_A_STATEMENT = 1000;
@@ -35,11 +32,7 @@ export async function loadDocuments(
   let hasChanges = false;
   for (let at = 0; at < isrcs.length; at += KEYS_A_STATEMENT) {
     const keys = isrcs.slice(at, at + KEYS_A_STATEMENT);
-    const rows = await manager.query<(DocumentRow & { changed: string | null })[]>(
-      `SELECT isrc, document AS body, document_tag AS tag, (SELECT kind FROM owner_change LIMIT 1) AS changed
-       FROM track WHERE isrc IN (${placesOf(manager, keys)})`,
-      keys,
-    );
+    const rows = await selectReadyDocuments(manager, keys);
     const isChanged = rows.some(({ changed }) => changed !== null);
     hasChanges ||= isChanged;
     const good = isChanged ? await loadUnchanged(manager, keys) : rows;

@@ -1,9 +1,9 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, LessThan } from 'typeorm';
+import { CoalescedReads } from '../common/coalesced-reads';
 import { ReadDatabase } from '../common/read-database';
 import { inTransaction } from '../common/transaction';
-import { CoalescedReads } from './coalesced-reads';
 import { OwnerChange } from './entities/owner-change.entity';
 import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
@@ -40,7 +40,7 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
 
   /** The views of the stored ones among `isrcs`, by ISRC. */
   async findMany(isrcs: readonly string[]): Promise<ReadonlyMap<string, TrackDocument>> {
-    const found = await this.database.read((manager) => loadDocuments(manager, isrcs), isrcs);
+    const found = await this.database.read((manager) => loadDocuments(manager, isrcs), isrcs.length);
     this.note(found);
     return found.documents;
   }

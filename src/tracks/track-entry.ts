@@ -65,6 +65,11 @@ function wordsOf(kind: WordKind, text: string): string[] {
   return [...new Set(words)].filter((word) => word !== '').map((word) => kind + word);
 }
 
+/** The word that a key in `track_word` stands for. */
+export function wordOfKey(key: string): string {
+  return key.slice(1);
+}
+
 /** The names in `artists` of a row, their starts marked. */
 export function linesOf(artists: string): string[] {
   return artists.split(LINE);

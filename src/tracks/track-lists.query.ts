@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { DataSource, EntityManager } from 'typeorm';
 import { hasWords, type NameQuery } from './name-search';
-import { holds, joinInOrder, runNamed, type Values } from './search-statement.query';
+import { holds, runNamed, type Values } from './search-statement.query';
 import { ALL_TRACKS, linesOf, placeOf, type WordKind } from './track-entry';
-import { type AskedWord, type Expansion, insideCondition } from './word-dictionary.query';
+import { type AskedWord, listsOfWords } from './word-dictionary.query';
 
 /** All given filters must hold. */
 export interface TrackFilter {
@@ -11,6 +11,12 @@ export interface TrackFilter {
   readonly title: NameQuery | null;
   /** The first characters of canonical ISRCs. */
   readonly isrcPrefix: string | null;
+}
+
+/** Lists in `track_word`, by their keys. */
+export interface WordLists {
+  readonly kind: WordKind;
+  readonly words: readonly string[];
 }
 
 /** Reads tracks behind a place, in order, up to `limit`; the same one perhaps more than once. */
@@ -23,6 +29,8 @@ interface FoundRow {
 }
 
 const PLACES_AT_ONCE = 200;
+/** Behind all places. */
+const LAST_PLACE = '~';
 const AFTER_ANY_ISRC_CHARACTER = '~';
 /** Ends of walks that are remembered, and for how long. */
 const MAX_ENDS = 1_000;
@@ -32,6 +40,8 @@ const ENDS = new WeakMap<DataSource, LRUCache<string, string>>();
 /** The lists of tracks in the database, as far as they fit a filter. */
 export class TrackLists {
   readonly words: readonly AskedWord[];
+  /** Whether one word is all that is asked for. */
+  readonly isOneWord: boolean;
   private readonly isInOneName: boolean;
 
   /** @param batch rows read at a time at most, where what the engine finds has to be checked */
@@ -44,6 +54,7 @@ export class TrackLists {
       (query?.words ?? []).map((word) => ({ kind, word }));
     this.words = [...ofKind('t', filter.title), ...ofKind('a', filter.artist)];
     this.isInOneName = (filter.artist?.words.length ?? 0) > 1;
+    this.isOneWord = this.words.length === 1 && filter.isrcPrefix === null;
   }
 
   /** Reads batch after batch until `count` places are found, each once, or no more come. */
@@ -117,13 +128,35 @@ export class TrackLists {
     return found.slice(0, count);
   }
 
-  /** How many places the lists of these words have in all, counted up to `limit`. */
-  async countPlaces(words: readonly string[], limit: number): Promise<number> {
-    const [row] = await this.run<{ n: unknown }>(
-      `SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM track_word WHERE word IN (:...words) LIMIT ${limit}) few`,
-      { words },
+  /** How many places behind `from` the lists of each have in all, counted up to `limit`. */
+  async countPlaces(lists: readonly WordLists[], from: string, limit: number): Promise<number[]> {
+    const values: Values = { from };
+    const counts = lists.map(({ words }, at) => {
+      values[`words${at}`] = words;
+      return `SELECT ${at} AS nr, COUNT(*) AS n FROM (SELECT 1 AS one FROM track_word WHERE word IN (:...words${at}) AND place > :from LIMIT ${limit}) few${at}`;
+    });
+    const rows = await this.run<{ nr: unknown; n: unknown }>(counts.join(' UNION ALL '), values);
+    return lists.map((_, at) => Number(rows.find(({ nr }) => Number(nr) === at)?.n));
+  }
+
+  /** For each the place behind `from` up to which no list of it has more than `places`; the last one where none is longer. */
+  async triesOf(
+    lists: readonly WordLists[],
+    from: string,
+    places: number,
+  ): Promise<(WordLists & { readonly end: string })[]> {
+    const values: Values = { from };
+    const ends = lists.flatMap(({ words }, at) =>
+      words.map((word, nr) => {
+        values[`word${at}_${nr}`] = word;
+        return `SELECT * FROM (SELECT ${at} AS nr, place FROM track_word WHERE word = :word${at}_${nr} AND place > :from ORDER BY place LIMIT 1 OFFSET ${places - 1}) end${at}_${nr}`;
+      }),
     );
-    return Number(row?.n);
+    const rows = await this.run<{ nr: unknown; place: string }>(ends.join(' UNION ALL '), values);
+    return lists.map((list, at) => ({
+      ...list,
+      end: rows.reduce((end, { nr, place }) => (Number(nr) === at && place < end ? place : end), LAST_PLACE),
+    }));
   }
 
   /** Those in a few short lists, sorted by the engine. */
@@ -137,47 +170,47 @@ export class TrackLists {
       );
   }
 
-  /** Those in a few lists of any length: the first of each, merged here. */
-  merged(kind: WordKind, words: readonly string[]): Read {
-    const values: Values = {};
-    const conditions = this.conditions(kind, values);
+  /** Those in a few lists of any length, up to `end` if there is one: the first of each, merged here. */
+  merged(kind: WordKind, words: readonly string[], end: string | null): Read {
+    const values: Values = end === null ? {} : { end };
+    const conditions = `${end === null ? '' : ' AND p.place <= :end'}${this.conditions(kind, values)}`;
     words.forEach((word, at) => (values[`word${at}`] = word));
-    return async (from, limit) => {
+    return (from, limit) => {
       const lists = words.map(
         (_, at) =>
           `SELECT * FROM (SELECT ${this.columns(kind, values)} FROM track_word p WHERE p.word = :word${at} AND p.place > :from${conditions} ORDER BY p.place LIMIT ${limit}) list${at}`,
       );
-      const rows = await this.run<FoundRow>(lists.join(' UNION ALL '), { ...values, from });
-      return rows.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0)).slice(0, limit);
+      return this.runInOrder(lists, { ...values, from }, limit);
     };
   }
 
   /** How many places many lists have in all, counted up to `limit`. */
-  async countGathered({ word, gram }: Expansion, limit: number): Promise<number> {
-    const values: Values = { gram };
-    const inside = insideCondition(this.manager, 'g.word', word, values);
-    const [row] = await this.run<{ n: unknown }>(
-      `SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM track_word_gram g ${joinInOrder(this.manager)} track_word p WHERE g.gram = :gram${inside} AND p.word = g.word LIMIT ${limit}) few`,
-      values,
+  async countGathered(asked: AskedWord, limit: number): Promise<number> {
+    const values: Values = {};
+    const counts = listsOfWords(this.manager, asked, values).map(
+      ({ from, where, join }, nr) =>
+        `(SELECT COUNT(*) FROM (SELECT 1 AS one FROM ${from} WHERE ${where} AND ${join} LIMIT ${limit}) few${nr})`,
     );
+    const [row] = await this.run<{ n: unknown }>(`SELECT ${counts.join(' + ')} AS n`, values);
     return Number(row?.n);
   }
 
   /** Those in many lists, most of them short: all places of all, sorted by the engine. */
-  gathered({ kind, word, gram }: Expansion): Read {
-    const values: Values = { gram };
-    const inside = insideCondition(this.manager, 'g.word', word, values);
-    const conditions = this.conditions(kind, values);
-    const columns = this.columns(kind, values);
-    const found = `p.word = g.word AND p.place > :from${conditions}`;
+  gathered(asked: AskedWord): Read {
+    const values: Values = {};
+    const lists = listsOfWords(this.manager, asked, values);
+    const conditions = this.conditions(asked.kind, values);
+    const columns = this.columns(asked.kind, values);
     const isPostgres = this.manager.dataSource.options.type === 'postgres';
-    return (from, limit) =>
-      this.run(
+    return (from, limit) => {
+      const behind = `p.place > :from${conditions}`;
+      const parts = lists.map(({ from: tables, where, join }, nr) =>
         isPostgres // would rather hash the whole table than trust that the lists are short
-          ? `SELECT found.* FROM track_word_gram g CROSS JOIN LATERAL (SELECT ${columns} FROM track_word p WHERE ${found} ORDER BY p.place LIMIT ${limit}) found WHERE g.gram = :gram${inside} ORDER BY found.place LIMIT ${limit}`
-          : `SELECT ${columns} FROM track_word_gram g ${joinInOrder(this.manager)} track_word p WHERE g.gram = :gram${inside} AND ${found} ORDER BY p.place LIMIT ${limit}`,
-        { ...values, from },
+          ? `SELECT * FROM (SELECT found.* FROM word_ending e CROSS JOIN LATERAL (SELECT ${columns} FROM track_word p WHERE ${join} AND ${behind} ORDER BY p.place LIMIT ${limit}) found WHERE ${where} ORDER BY found.place LIMIT ${limit}) list${nr}`
+          : `SELECT * FROM (SELECT ${columns} FROM ${tables} WHERE ${where} AND ${join} AND ${behind} ORDER BY p.place LIMIT ${limit}) list${nr}`,
       );
+      return this.runInOrder(parts, { ...values, from }, limit);
+    };
   }
 
   /** What the engine has not checked: that one of the names has all of the words. */
@@ -203,6 +236,12 @@ export class TrackLists {
       texts.push(` AND substr(p.place, 4, ${isrcPrefix.length}) = :prefix`);
     }
     return texts.join('');
+  }
+
+  /** The first of what several parts of one statement find. */
+  private async runInOrder(parts: readonly string[], values: Values, limit: number): Promise<FoundRow[]> {
+    const rows = await this.run<FoundRow>(parts.join(' UNION ALL '), values);
+    return rows.sort((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0)).slice(0, limit);
   }
 
   private run<Row>(statement: string, values: Values): Promise<Row[]> {

@@ -13,14 +13,15 @@ import { Track } from './entities/track.entity';
 import { loadKnownRecordings } from './known-recordings.query';
 import { indexTracks } from './name-index.query';
 import { deleteRows, insertRows, selectRows } from './rows.query';
-import { rowsOf, type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
+import { saveInParts } from './save-parts';
+import { type SaveOutcome, saveRecordingsWithin } from './save-recordings.query';
 import { loadTracks, type StoredTrack } from './stored-track.query';
 import type { TrackDocument } from './track-document';
 import { loadDocuments } from './track-documents.query';
 import { holdOwners, removeOrphans } from './track-owners.query';
 
-/** Long transactions hold others up, and clusters refuse large ones. */
-const ROWS_A_TRANSACTION = 1000;
+/** Transactions at the same time for one call: more gain little, and connections are for others too. */
+const TRANSACTIONS_AT_ONCE = 3;
 
 /** How recordings are saved. */
 export interface SaveOptions {
@@ -69,6 +70,14 @@ export class TracksRepository {
     return new Set(rows.map(({ isrc }) => isrc as Isrc));
   }
 
+  /** Which of `isrcs` are stored as they were fetched at this moment or later. */
+  async findFetchedSince(isrcs: readonly Isrc[], since: Date): Promise<ReadonlySet<Isrc>> {
+    const rows = await selectRows(this.dataSource.manager, Track, 'isrc', isrcs, {
+      properties: ['isrc', 'fetchedAt'],
+    });
+    return new Set(rows.filter(({ fetchedAt }) => fetchedAt >= since).map(({ isrc }) => isrc as Isrc));
+  }
+
   /** `saveRecordings` of one. */
   async saveRecording(recording: Recording, options: { onlyIfStored: boolean }): Promise<SaveOutcome> {
     const outcomes = await this.saveRecordings([recording], options);
@@ -85,22 +94,24 @@ export class TracksRepository {
     { onlyIfStored, within }: SaveOptions,
   ): Promise<Map<Isrc, SaveOutcome>> {
     const all = new Map<Isrc, SaveOutcome>();
-    for (const part of partsOf(recordings)) {
-      const { outcomes, hasChangedOwners } = await inTransaction(this.dataSource, async (manager) => {
+    // SQLite has one writer.
+    const atOnce = this.dataSource.options.type === 'better-sqlite3' ? 1 : TRANSACTIONS_AT_ONCE;
+    await saveInParts(recordings, atOnce, async (part) => {
+      const { outcomes } = await inTransaction(this.dataSource, async (manager) => {
         const saved = await saveRecordingsWithin(manager, part, { onlyIfStored });
         await within?.(manager, saved.outcomes);
+        await this.reads.noteWrite(manager);
         return saved;
       });
-      this.reads.noteWrite(hasChangedOwners ? undefined : [...outcomes.keys()]);
       // Of an ISRC that came twice, what became of it first: the second can only have replaced the first.
       for (const [isrc, outcome] of outcomes) if (!all.has(isrc)) all.set(isrc, outcome);
-    }
+    });
     return all;
   }
 
   /** Removes a track, and albums and artists that no other track has. False where it is not stored. */
   async deleteTrack(isrc: Isrc): Promise<boolean> {
-    const isDeleted = await inTransaction(this.dataSource, async (manager) => {
+    return inTransaction(this.dataSource, async (manager) => {
       const [stored] = await selectRows(manager, Track, 'isrc', [isrc], {
         properties: ['isrc', 'sortRank', 'albumId'],
         isHeld: true,
@@ -114,10 +125,9 @@ export class TracksRepository {
       await holdOwners(manager, former);
       await indexTracks(manager, [], [stored]);
       await removeOrphans(manager, former);
+      await this.reads.noteWrite(manager);
       return true;
     });
-    this.reads.noteWrite([isrc]);
-    return isDeleted;
   }
 
   /** Which of `isrcs` the source lately did not know. */
@@ -139,21 +149,4 @@ export class TracksRepository {
       manager.delete(RecordingMiss, { expiresAt: LessThan(now) }),
     );
   }
-}
-
-/** Cuts recordings into transactions: of so many rows, and each ISRC once in each. A recording larger than that goes alone. */
-function* partsOf(recordings: readonly Recording[]): Generator<readonly Recording[]> {
-  let part = new Map<Isrc, Recording>();
-  let rows = 0;
-  for (const recording of recordings) {
-    const more = rowsOf(recording);
-    if (part.has(recording.isrc) || (part.size > 0 && rows + more > ROWS_A_TRANSACTION)) {
-      yield [...part.values()];
-      part = new Map();
-      rows = 0;
-    }
-    part.set(recording.isrc, recording);
-    rows += more;
-  }
-  if (part.size > 0) yield [...part.values()];
 }

@@ -1,15 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { Flights } from '../common/flights';
-import type { Page } from '../common/page';
+import type { CursoredPage, PageRequest } from '../common/page';
 import { ReadDatabase } from '../common/read-database';
 import { type Isrc, parseIsrc } from '../recording/isrc';
 import type { Recording } from '../recording/recording';
-import { type FindAsk, RecordingSource, SourceUnavailableError } from '../recording/recording-source';
 import {
-  CatalogueSearchRepository,
-  type PageRequest,
-  type StoredArtist,
-} from './catalogue-search.repository';
+  type FindAsk,
+  RecordingSource,
+  type Refetched,
+  SourceUnavailableError,
+} from '../recording/recording-source';
+import { CatalogueSearchRepository, type StoredArtist } from './catalogue-search.repository';
 import type { Candidate } from './entities/candidate.entity';
 import type { NameQuery } from './name-search';
 import type { SaveOutcome } from './save-recordings.query';
@@ -64,6 +65,11 @@ export class TracksService {
     };
     const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
     return { track: await this.getWritten(isrc), isNew: isNew && isStarter };
+  }
+
+  /** Null where it is not stored. */
+  findTrack(isrc: Isrc): Promise<TrackDocument | null> {
+    return this.documents.find(isrc);
   }
 
   /** @throws TrackNotFoundError */
@@ -127,7 +133,7 @@ export class TracksService {
     });
   }
 
-  listTracks(filter: TrackFilter, page: PageRequest): Promise<Page<TrackDocument>> {
+  listTracks(filter: TrackFilter, page: PageRequest): Promise<CursoredPage<TrackDocument>> {
     return this.listing((search) => search.listTracks(filter, page));
   }
 
@@ -148,7 +154,7 @@ export class TracksService {
     return candidates;
   }
 
-  listArtists(name: NameQuery | null, page: PageRequest): Promise<Page<StoredArtist>> {
+  listArtists(name: NameQuery | null, page: PageRequest): Promise<CursoredPage<StoredArtist>> {
     return this.listing((search) => search.listArtists(name, page));
   }
 
@@ -160,14 +166,30 @@ export class TracksService {
   }
 
   /** @throws ArtistNotFoundError */
-  async listArtistTracks(id: string, page: PageRequest): Promise<Page<TrackDocument>> {
+  async listArtistTracks(id: string, page: PageRequest): Promise<CursoredPage<TrackDocument>> {
     await this.getArtist(id);
+    return this.listTracksOfKnown(id, page);
+  }
+
+  /** `listArtistTracks` of an artist that was read just now. */
+  listTracksOfKnown(id: string, page: PageRequest): Promise<CursoredPage<TrackDocument>> {
     return this.listing((search) => search.listArtistTracks(id, page));
+  }
+
+  /** How many stored tracks name each of these artists, in their order. */
+  async countTracks(artistIds: readonly string[]): Promise<number[]> {
+    const counts = await this.listing((search) => search.countTracks(artistIds));
+    return artistIds.map((id) => counts.get(id) ?? 0);
   }
 
   /** Which of `isrcs` are stored. */
   findStored(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
     return this.tracks.findStored(isrcs);
+  }
+
+  /** Which of `isrcs` are stored as they were fetched at this moment or later. */
+  findFetchedSince(isrcs: readonly Isrc[], since: Date): Promise<ReadonlySet<Isrc>> {
+    return this.tracks.findFetchedSince(isrcs, since);
   }
 
   /** Which of `isrcs` the source lately did not know: it is not asked for them again so soon. */
@@ -208,6 +230,11 @@ export class TracksService {
     return (await join('interactive')).result;
   }
 
+  /** As `RecordingSource.refetch`, of those of `isrcs` that are stored; not stored anew. */
+  async refetchRecordings(isrcs: readonly Isrc[], ask: FindAsk): Promise<ReadonlyMap<Isrc, Refetched>> {
+    return this.source.refetch(await this.tracks.listKnown(isrcs), ask);
+  }
+
   /**
    * Stores recordings in place of what was stored, in few transactions; with the same end as one by one in this order.
    * `within` runs last in each of them with what became of its recordings, and what it throws undoes them.
@@ -225,7 +252,7 @@ export class TracksService {
 
   /** Reads lists where reads go. */
   private listing<T>(list: (search: CatalogueSearchRepository) => Promise<T>): Promise<T> {
-    return this.reads.read(({ dataSource }) => list(new CatalogueSearchRepository(dataSource)));
+    return this.reads.read((manager) => list(new CatalogueSearchRepository(manager)));
   }
 
   /** A track that was stored a moment ago, unless another caller removed it. */

@@ -1,10 +1,18 @@
-import type { EntityManager } from 'typeorm';
-import type { QueryWord } from './name-search';
-import { holds, runNamed, type Values } from './search-statement.query';
+import { LRUCache } from 'lru-cache';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import { WordEnding } from './entities/word-ending.entity';
+import { afterPrefix, endingsOf, endingStarts, type QueryWord } from './name-search';
+import { insertRows, placesOf } from './rows.query';
+import { holds, joinInOrder, runNamed, type Values } from './search-statement.query';
 import type { WordKind } from './track-entry';
 
-/** Words that have a gram are counted up to here, to find the rarest gram of a query word. */
-const MAX_COUNTED = 1_000;
+/** Words that are known to be in the dictionary, for so long: what is there stays, but a backup may be put in its place. */
+const MAX_KNOWN = 50_000;
+const KNOWN_MS = 60_000;
+const KNOWN = new WeakMap<DataSource, LRUCache<string, true>>();
+/** Transactions that have put words there: what they find may never be there for others. */
+const TEACHERS = new WeakSet<QueryRunner>();
+const WORDS_AT_ONCE = 1000;
 
 /** A word of a query, and what it is looked for in. */
 export interface AskedWord {
@@ -14,85 +22,109 @@ export interface AskedWord {
 
 /** What the dictionary says of a word of a query. */
 export interface Expansion extends AskedWord {
-  /** Of its grams the one that the fewest words of the dictionary have. */
-  readonly gram: string;
-  /** The keys of all words that have it, where they are no more than asked for. */
+  /** The keys in `track_word` of all words that have it, where they are no more than asked for. */
   readonly words: readonly string[] | null;
 }
 
-/** Looks words of a query up in the dictionary of words; each with at most `limit` words that have it. */
+/** Puts words into the dictionary that are not there. */
+export async function learnWords(manager: EntityManager, words: ReadonlySet<string>): Promise<void> {
+  const known = knownTo(manager.dataSource);
+  const unsure = [...words].filter((word) => !known.has(word));
+  if (unsure.length === 0) return;
+  const found = await findWords(manager, unsure);
+  const { queryRunner } = manager;
+  if (queryRunner === undefined || !TEACHERS.has(queryRunner))
+    for (const word of found) known.set(word, true);
+  const missing = unsure.filter((word) => !found.has(word)).sort();
+  if (missing.length === 0) return;
+  if (queryRunner !== undefined) TEACHERS.add(queryRunner);
+  const endings = missing.flatMap((word) => endingsOf(word).map((ending) => ({ ending, word })));
+  // In one order, as all writers have it: so they wait for each other rather than deadlock.
+  endings.sort((a, b) => (a.ending < b.ending ? -1 : a.ending > b.ending ? 1 : a.word < b.word ? -1 : 1));
+  await insertRows(manager, WordEnding, endings, 'keep');
+}
+
+async function findWords(manager: EntityManager, words: readonly string[]): Promise<Set<string>> {
+  const wanted = new Set(words);
+  const found = new Set<string>();
+  for (let at = 0; at < words.length; at += WORDS_AT_ONCE) {
+    const starts = words.slice(at, at + WORDS_AT_ONCE).map((word) => endingsOf(word)[0] ?? '');
+    const rows = await manager.query<{ word: string }[]>(
+      `SELECT word FROM word_ending WHERE ending IN (${placesOf(manager, starts)})`,
+      starts,
+    );
+    for (const { word } of rows) if (wanted.has(word)) found.add(word);
+  }
+  return found;
+}
+
+function knownTo(dataSource: DataSource): LRUCache<string, true> {
+  const known = KNOWN.get(dataSource) ?? new LRUCache({ max: MAX_KNOWN, ttl: KNOWN_MS });
+  KNOWN.set(dataSource, known);
+  return known;
+}
+
+/** Looks words of a query up in the dictionary; each with at most `limit` words that have it. */
 export async function expandWords(
   manager: EntityManager,
   asked: readonly AskedWord[],
   limit: number,
 ): Promise<Expansion[]> {
-  const grams = await rarestGrams(manager, asked);
   const values: Values = {};
-  const lists = asked.map(({ word }, at) => {
-    values[`gram${at}`] = grams[at];
-    const inside = insideCondition(manager, 'word', word, values, at);
-    return `SELECT * FROM (SELECT ${at} AS nr, word FROM track_word_gram WHERE gram = :gram${at}${inside} LIMIT ${limit + 1}) list${at}`;
-  });
+  const lists = asked.flatMap(({ word }, at) =>
+    rangesOf(manager, 'word_ending', word, values, at).map(
+      (range, nr) =>
+        `SELECT * FROM (SELECT ${at} AS nr, word FROM word_ending WHERE ${range} LIMIT ${limit + 1}) list${at}_${nr}`,
+    ),
+  );
   const rows = await runNamed<{ nr: unknown; word: string }>(manager, lists.join(' UNION ALL '), values);
   return asked.map((each, at) => {
-    const words = rows.filter(({ nr }) => Number(nr) === at).map(({ word }) => word);
-    return { ...each, gram: grams[at] ?? '', words: words.length > limit ? null : words };
+    const found = rows.filter(({ nr }) => Number(nr) === at);
+    const words = [...new Set(found.map(({ word }) => each.kind + word))];
+    return { ...each, words: found.length > limit ? null : words };
   });
 }
 
 /** How many words of the dictionary have a word of a query, counted up to `limit`. */
-export async function countWords(
-  manager: EntityManager,
-  { gram, word }: Expansion,
-  limit: number,
-): Promise<number> {
-  const values: Values = { gram };
-  const inside = insideCondition(manager, 'word', word, values);
-  const [row] = await runNamed<{ n: unknown }>(
-    manager,
-    `SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM track_word_gram WHERE gram = :gram${inside} LIMIT ${limit}) few`,
-    values,
+export async function countWords(manager: EntityManager, word: QueryWord, limit: number): Promise<number> {
+  const values: Values = {};
+  const counts = rangesOf(manager, 'word_ending', word, values).map(
+    (range, nr) =>
+      `(SELECT COUNT(*) FROM (SELECT 1 AS one FROM word_ending WHERE ${range} LIMIT ${limit}) few${nr})`,
   );
+  const [row] = await runNamed<{ n: unknown }>(manager, `SELECT ${counts.join(' + ')} AS n`, values);
   return Number(row?.n);
 }
 
-/** That a word of the dictionary has the word of a query; of a short one its gram alone tells. */
-export function insideCondition(
+/**
+ * The parts of a statement that joins words of the dictionary, those that have a word of a query, with their lists `p`, one
+ * for each way in which a word can have it: the tables, and the condition that holds for the words.
+ */
+export function listsOfWords(
   manager: EntityManager,
-  column: string,
-  { text, isGram }: QueryWord,
+  { kind, word }: AskedWord,
   values: Values,
-  nr = 0,
-): string {
-  if (isGram) return '';
-  values[`inside${nr}`] = text;
-  return ` AND ${holds(manager, `substr(${column}, 2)`, `:inside${nr}`)}`;
+): { from: string; where: string; join: string }[] {
+  return rangesOf(manager, 'e', word, values).map((where) => ({
+    from: `word_ending e ${joinInOrder(manager)} track_word p`,
+    where,
+    join: `p.word = CONCAT('${kind}', e.word)`,
+  }));
 }
 
-/** Of each word the gram, with its kind, that the fewest words of the dictionary have. */
-async function rarestGrams(manager: EntityManager, asked: readonly AskedWord[]): Promise<string[]> {
-  const values: Values = {};
-  const counts = asked.flatMap(({ kind, word }, at) =>
-    word.grams.length === 1
-      ? []
-      : word.grams.map((gram, nr) => {
-          const name = `gram${at}_${nr}`;
-          values[name] = kind + gram;
-          return `SELECT ${at} AS word_nr, ${nr} AS gram_nr, COUNT(*) AS n FROM (SELECT 1 AS one FROM track_word_gram WHERE gram = :${name} LIMIT ${MAX_COUNTED}) few${at}_${nr}`;
-        }),
-  );
-  const rows =
-    counts.length === 0
-      ? []
-      : await runNamed<{ word_nr: unknown; gram_nr: unknown; n: unknown }>(
-          manager,
-          counts.join(' UNION ALL '),
-          values,
-        );
-  return asked.map(({ kind, word }, at) => {
-    const [rarest] = rows
-      .filter((row) => Number(row.word_nr) === at)
-      .sort((a, b) => Number(a.n) - Number(b.n));
-    return kind + (word.grams[Number(rarest?.gram_nr ?? 0)] ?? '');
+/** The conditions on rows of the dictionary, called `table`, of which one holds where the word has a word of a query. */
+function rangesOf(manager: EntityManager, table: string, word: QueryWord, values: Values, nr = 0): string[] {
+  const { starts, isCut } = endingStarts(word);
+  let inside = '';
+  if (isCut) {
+    values[`inside${nr}`] = word.text;
+    inside = ` AND ${holds(manager, `${table}.word`, `:inside${nr}`)}`;
+  }
+  return starts.map((start, at) => {
+    const name = `${nr}_${at}`;
+    values[`start${name}`] = start;
+    const end = afterPrefix(start);
+    if (end !== null) values[`end${name}`] = end;
+    return `${table}.ending >= :start${name}${end === null ? '' : ` AND ${table}.ending < :end${name}`}${inside}`;
   });
 }

@@ -107,35 +107,54 @@ describe('the name index', () => {
 
   /** What is wrong with the index; the rows above have other faults, which are meant. */
   const faultsOf = async (dataSource: DataSource) =>
-    (await findInconsistencies(dataSource)).filter((fault) => /track_word|artist_name_gram/.test(fault));
-
-  it('is made from the rows that are there, also where it was interrupted before', async () => {
-    const all = await openWith(Infinity);
-    const before = all.migrations.findIndex(
-      ({ constructor }) => constructor.name === 'NameIndex1795420000000',
+    (await findInconsistencies(dataSource)).filter((fault) =>
+      /track_word|artist_name_gram|word_ending/.test(fault),
     );
+
+  const placeOf = async (name: string) => {
+    const all = await openWith(Infinity);
     await all.destroy();
-    let dataSource = await openWith(before);
-    await migrate(dataSource);
-    await fill(dataSource);
-    await dataSource.destroy();
+    return all.migrations.findIndex(({ constructor }) => constructor.name === name);
+  };
 
-    dataSource = await openWith(before + 1);
-    await expect(interrupted(dataSource, 3, () => migrate(dataSource))).rejects.toThrow('interrupted');
-    expect(await faultsOf(dataSource).catch(() => ['no table'])).not.toEqual([]);
-    await dataSource.destroy();
+  it.each([
+    ['NameIndex1795420000000', 'track_word', 3],
+    ['WordEnding1795500000000', 'word_ending', 2],
+  ])(
+    'is made from the rows that are there, also where %s was interrupted before',
+    async (name, table, writes) => {
+      let dataSource = await openWith(await placeOf('NameIndex1795420000000'));
+      await migrate(dataSource);
+      await fill(dataSource);
+      await dataSource.destroy();
+      dataSource = await openWith(await placeOf(name));
+      await migrate(dataSource);
+      await dataSource.destroy();
 
-    dataSource = await openWith(Infinity);
-    await migrate(dataSource);
-    expect(await faultsOf(dataSource)).toEqual([]);
-    expect(await dataSource.manager.countBy('TrackWord', { word: 't宇多田' })).toBe(600);
-    await dataSource.destroy();
-  });
+      dataSource = await openWith((await placeOf(name)) + 1);
+      await expect(interrupted(dataSource, table, writes, () => migrate(dataSource))).rejects.toThrow(
+        'interrupted',
+      );
+      expect(await faultsOf(dataSource).catch(() => ['no table'])).not.toEqual([]);
+      await dataSource.destroy();
+
+      dataSource = await openWith(Infinity);
+      await migrate(dataSource);
+      expect(await faultsOf(dataSource)).toEqual([]);
+      expect(await dataSource.manager.countBy('TrackWord', { word: 't宇多田' })).toBe(600);
+      await dataSource.destroy();
+    },
+  );
 
   it('gives way to the former tables of grams when it is undone', async () => {
     const dataSource = await openWith(Infinity);
     await migrate(dataSource);
     await fill(dataSource).catch(() => undefined); // rows of tables that are not there any more
+    await dataSource.query("INSERT INTO track_word (word, place) VALUES ('tac/dc', '101QZDWX2600001')");
+    while (!(await ourTables(dataSource)).includes('track_word_gram')) await dataSource.undoLastMigration();
+    expect(await dataSource.query("SELECT word FROM track_word_gram WHERE gram = 't^dc'")).toEqual([
+      { word: 'tac/dc' },
+    ]);
     while ((await ourTables(dataSource)).includes('track_word')) await dataSource.undoLastMigration();
     const grams = await rowsOf<{ gram: string }>(
       dataSource,
@@ -146,15 +165,20 @@ describe('the name index', () => {
   });
 });
 
-/** Runs something on a database that fails at the n-th statement that writes rows of the index. */
-async function interrupted<T>(dataSource: DataSource, writes: number, work: () => Promise<T>): Promise<T> {
+/** Runs something on a database that fails at the n-th statement that writes rows of a table. */
+async function interrupted<T>(
+  dataSource: DataSource,
+  table: string,
+  writes: number,
+  work: () => Promise<T>,
+): Promise<T> {
   const create = dataSource.createQueryRunner.bind(dataSource);
   let left = writes;
   const spy = jest.spyOn(dataSource, 'createQueryRunner').mockImplementation((...args) => {
     const runner = create(...args);
     const query = runner.query.bind(runner) as (...all: unknown[]) => Promise<unknown>;
     runner.query = (async (...all: unknown[]) => {
-      if (String(all[0]).startsWith('INSERT INTO track_word') && --left < 0) throw new Error('interrupted');
+      if (String(all[0]).startsWith(`INSERT INTO ${table}`) && --left < 0) throw new Error('interrupted');
       return query(...all);
     }) as never;
     return runner;

@@ -118,27 +118,30 @@ function randomAsked(): Asked {
 const isSearchable = ({ title, artist }: Asked) =>
   (title === null || fold(title) !== '') && (artist === null || fold(artist) !== '');
 
+/** Of each way: the statements differ by engine, the rules do not. */
+const QUERIES = DATABASE_ENGINE === 'sqlite' ? 120 : 50;
 const SPARSE = { firstWalk: 2, longestWalk: 4, nextWalk: 50 };
 const WAYS: Record<string, SearchBounds> = {
   'in one go': DEFAULT_BOUNDS,
   'by walking in steps': { ...DEFAULT_BOUNDS, firstWalk: 7, longestWalk: 1_000_000, nextWalk: 11, listedWords: 0, gatheredWords: 0, sortedPlaces: 0 },
   'by short lists, sorted': { ...DEFAULT_BOUNDS, ...SPARSE },
-  'by long lists, merged': { ...DEFAULT_BOUNDS, ...SPARSE, sortedPlaces: 1, gatheredWords: 0 },
+  'by long lists, merged': { ...DEFAULT_BOUNDS, ...SPARSE, sortedPlaces: 1, triedPlaces: 3, gatheredWords: 0 },
+  'by long lists, tried': { ...DEFAULT_BOUNDS, ...SPARSE, listedWords: 4, sortedPlaces: 1, triedPlaces: 2, longestLists: 0 },
   'by many lists, gathered': { ...DEFAULT_BOUNDS, ...SPARSE, listedWords: 0, sortedPlaces: 1 },
-  'with few of anything': { ...SPARSE, listedWords: 3, gatheredWords: 5, gatheredPlaces: 30, sortedPlaces: 20, countedPlaces: 30, batch: 5 },
+  'with few of anything': { ...SPARSE, listedWords: 3, gatheredWords: 5, gatheredPlaces: 30, sortedPlaces: 20, triedPlaces: 5, longestLists: 10, batch: 5 },
 }; // prettier-ignore
 
 describe.each(Object.entries(WAYS))('%s', (_way, bounds) => {
   it('finds the tracks that the rules say, in order, however the pages are cut', async () => {
     let hits = 0;
-    for (let n = 0; n < 120; n++) {
+    for (let n = 0; n < QUERIES; n++) {
       const asked = randomAsked();
       if (!isSearchable(asked)) continue;
       const expected = expectedFor(asked);
       hits += expected.length;
       expect([asked, await found(asked, pick([1, 3, 10, 201]), bounds)]).toEqual([asked, expected]);
     }
-    expect(hits).toBeGreaterThan(200);
+    expect(hits).toBeGreaterThan(QUERIES);
   });
 });
 

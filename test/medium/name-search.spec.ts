@@ -53,7 +53,7 @@ let search: CatalogueSearchRepository;
 beforeAll(async () => {
   database = await createTestDatabase();
   dataSource = await openMigrated(database.url);
-  search = new CatalogueSearchRepository(dataSource);
+  search = new CatalogueSearchRepository(dataSource.manager);
   const tracks = new TracksRepository(dataSource);
   await tracks.saveRecordings(
     NAMES.map(({ id, isrc, name }) =>

@@ -138,6 +138,28 @@ it('saves a thousand tracks at once, and all of them again', async () => {
   expect(await dataSource.manager.count(Album)).toBe(100);
 });
 
+it('keeps text as it is, whatever a statement takes its characters for', async () => {
+  const character = fc.constantFrom(
+    ...Array.from(`ab'"\\?%_:;$1\n\r\t\b\u001a\u0001()/*-#{}é宇🎵`),
+    '??',
+    "''",
+    ':a',
+    "\\'",
+  );
+  const texts = fc.sample(fc.array(character, { minLength: 1, maxLength: 20 }).map((parts) => `x${parts.join('')}`), { numRuns: 200, seed: 7 }); // prettier-ignore
+  const recordings = texts.map((text, n) =>
+    aRecording({ isrc: isrcOf(n), title: text, artists: [anArtist(text, `artist-${n}`)], album: anAlbum({ id: `album-${n}`, title: text }) }),
+  ); // prettier-ignore
+  await tracks.saveRecordings(recordings, ALWAYS);
+  const titles = await dataSource.manager.find(Track, { order: { isrc: 'ASC' } });
+  expect(titles.map(({ title }) => title)).toEqual(texts);
+  for (const entity of [Artist, Album]) {
+    const rows: (Artist | Album)[] = await dataSource.manager.find<Artist | Album>(entity);
+    const textOf = new Map(rows.map((row) => [row.id.split('-')[1], 'name' in row ? row.name : row.title]));
+    expect(texts.map((_, n) => textOf.get(String(n)))).toEqual(texts);
+  }
+});
+
 describe('within', () => {
   it('runs once in each transaction, with what became of its recordings', async () => {
     const recordings = Array.from({ length: 300 }, (_, n) => aRecording({ isrc: isrcOf(n) }));

@@ -1,7 +1,11 @@
 import type { DataSource } from 'typeorm';
+import { judgeDatabaseError } from '../../src/common/database-error';
 import { OneDatabase } from '../../src/common/read-database';
+import { parseDatabaseUrl } from '../../src/config/database-url';
+import { createReadSource } from '../../src/database/data-source';
 import { OwnerChange } from '../../src/tracks/entities/owner-change.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
+import { type ReadyDocument, selectReadyDocuments } from '../../src/tracks/ready-documents.query';
 import { toDocument } from '../../src/tracks/track-document';
 import { TrackDocumentsRepository } from '../../src/tracks/track-documents.repository';
 import { TracksRepository } from '../../src/tracks/tracks.repository';
@@ -121,6 +125,30 @@ it('makes the document of a track that has none when it is read', async () => {
     select: { isrc: true, document: true },
   });
   expect(JSON.parse(row?.document ?? 'null')).toMatchObject({ title: 'From before' });
+});
+
+it('reads by the driver, whatever the number of keys, what TypeORM reads; and neither once it is closed', async () => {
+  const stored = [1, 2, 3, 5, 8].map((n) => aRecording({ isrc: isrcOf(n), title: `é " \\ 🎵 ${n}` }));
+  await tracks.saveRecordings(stored, ALWAYS);
+  const parsed = parseDatabaseUrl(database.url);
+  if ('fault' in parsed) throw new Error(parsed.fault);
+  const source = await createReadSource(parsed.address, 2).initialize();
+  const viaTypeorm = (keys: readonly string[]) =>
+    dataSources[0].transaction((manager) => selectReadyDocuments(manager, keys));
+  const byIsrc = (rows: readonly ReadyDocument[]) =>
+    rows.map((row) => ({ ...row })).sort((a, b) => a.isrc.localeCompare(b.isrc));
+  for (const count of [0, 1, 2, 3, 5, 200, 1000]) {
+    const keys = Array.from({ length: count }, (_, n) => isrcOf(n + 1));
+    const read = byIsrc(await selectReadyDocuments(source.manager, keys));
+    expect(read).toEqual(byIsrc(await viaTypeorm(keys)));
+    expect(read).toHaveLength(stored.filter(({ isrc }) => keys.includes(isrc)).length);
+    expect(byIsrc(await selectReadyDocuments(dataSources[1].manager, keys))).toEqual(read);
+  }
+  await source.destroy();
+  const failure: unknown = await selectReadyDocuments(source.manager, [isrcOf(1)]).catch(
+    (error: unknown) => error,
+  );
+  expect(judgeDatabaseError(failure)).toBe('unavailable');
 });
 
 it('serves a view that no column holds, made from the rows', async () => {

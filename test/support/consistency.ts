@@ -2,16 +2,17 @@ import type { DataSource } from 'typeorm';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
 import { Candidate } from '../../src/tracks/entities/candidate.entity';
-import { ArtistNameGram, TrackWordGram } from '../../src/tracks/entities/name-gram.entity';
+import { ArtistNameGram } from '../../src/tracks/entities/name-gram.entity';
 import { RecordingMiss } from '../../src/tracks/entities/recording-miss.entity';
 import { TrackArtist } from '../../src/tracks/entities/track-artist.entity';
 import { TrackWord } from '../../src/tracks/entities/track-word.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
+import { WordEnding } from '../../src/tracks/entities/word-ending.entity';
 import { loadTracks } from '../../src/tracks/stored-track.query';
 import { toDocument } from '../../src/tracks/track-document';
 import { toWordRows } from '../../src/tracks/track-entry';
 import { OwnerChange } from '../../src/tracks/entities/owner-change.entity';
-import { gramsOf, normaliseName } from '../../src/tracks/name-search';
+import { endingsOf, gramsOf, normaliseName } from '../../src/tracks/name-search';
 
 /**
  * What no foreign key watches over: every track with its album, its credits in order, its candidates; every artist and album on
@@ -24,7 +25,7 @@ export async function assertConsistent(dataSource: DataSource): Promise<void> {
 
 /** What `assertConsistent` demands, as sentences; empty where all is well. Read it while nobody writes. */
 export async function findInconsistencies({ manager }: DataSource): Promise<string[]> {
-  const [tracks, albums, artists, credits, candidates, wordRows, nameGrams, wordGrams, misses] = [
+  const [tracks, albums, artists, credits, candidates, wordRows, nameGrams, wordEndings, misses] = [
     await manager.find(Track),
     await manager.find(Album),
     await manager.find(Artist),
@@ -32,7 +33,7 @@ export async function findInconsistencies({ manager }: DataSource): Promise<stri
     await manager.find(Candidate, { order: { isrc: 'ASC', position: 'ASC' } }),
     await manager.find(TrackWord),
     await manager.find(ArtistNameGram),
-    await manager.find(TrackWordGram),
+    await manager.find(WordEnding),
     await manager.find(RecordingMiss),
   ];
   const faults: string[] = [];
@@ -98,15 +99,13 @@ export async function findInconsistencies({ manager }: DataSource): Promise<stri
   const nameRows = nameGrams.map(({ gram, name }) => JSON.stringify([gram, name]));
   faults.push(...differences('row of artist_name_gram', nameRows, dueNames));
   // The dictionary keeps words that no track has any more: those in use are to be there, and each whole.
-  const inUse = wordRows.map(({ word }) => word).filter((word) => word !== '');
-  const known = wordGrams.map(({ word }) => word);
-  const dueGrams = [...new Set([...inUse, ...known])].flatMap((word) =>
-    ['', ...gramsOf(word.slice(1)).map((gram) => word.charAt(0) + gram)].map((gram) =>
-      JSON.stringify([gram, word]),
-    ),
+  const inUse = wordRows.map(({ word }) => word.slice(1)).filter((word) => word !== '');
+  const known = wordEndings.map(({ word }) => word);
+  const dueEndings = [...new Set([...inUse, ...known])].flatMap((word) =>
+    endingsOf(word).map((ending) => JSON.stringify([ending, word])),
   );
-  const gramRows = wordGrams.map(({ gram, word }) => JSON.stringify([gram, word]));
-  faults.push(...differences('row of track_word_gram', gramRows, dueGrams));
+  const endings = wordEndings.map(({ ending, word }) => JSON.stringify([ending, word]));
+  faults.push(...differences('row of word_ending', endings, dueEndings));
   const changes = await manager.find(OwnerChange);
   const behind = {
     album: new Set(changes.filter(({ kind }) => kind === 'album').map(({ ownerId }) => ownerId)),

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { currentCall } from '../../src/common/request-identity';
+import { telemetry } from '../../src/common/telemetry';
 
 /**
  * Counts how many times calls over HTTP take a connection to ask the database something, until `stop`. What goes on in the
@@ -20,4 +21,18 @@ export function countQueriesOfCalls(dataSource: DataSource): { readonly count: n
       spy.mockRestore();
     },
   };
+}
+
+/** The statements on a table of tracks, albums or artists that any connection of this process sends during `work`. */
+export async function statementsOn(tables: RegExp, work: () => Promise<unknown>): Promise<string[]> {
+  const seen: string[] = [];
+  const stop = telemetry.onStatement(({ text }) => {
+    if (tables.test(text)) seen.push(text);
+  });
+  try {
+    await work();
+    return seen;
+  } finally {
+    stop();
+  }
 }

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One row that is counted up while replicas are read: how far a replica has come is told by it, whatever the engine. */
+/** Counts that tell how far a replica has come, whatever the engine: the first row is raised each second, the others by each write. */
 @Entity('replica_beat')
 export class ReplicaBeat {
   @PrimaryColumn({ name: 'id', type: 'integer', primaryKeyConstraintName: 'pk_replica_beat' })

@@ -1,6 +1,11 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { CodeColumn, JsonColumn } from '../../common/columns';
-import type { SourceTrack } from '../../recording/recording';
+import type { RecordingAlbum, SourceTrack } from '../../recording/recording';
+
+/** What is kept of a track of the source: no more than is shown. */
+export type CandidateDetails = Omit<SourceTrack, 'isrc' | 'artists' | 'previewUrl' | 'album'> & {
+  readonly album: Omit<RecordingAlbum, 'images'>;
+};
 
 /** One of the source's tracks found under the ISRC of a stored track, best first. */
 @Entity('candidate')
@@ -23,7 +28,7 @@ export class Candidate {
   @Column({ name: 'is_chosen', type: 'boolean' })
   isChosen!: boolean;
 
-  /** The track as the source told it; only ever shown, never searched. */
+  /** As the source told it; rows of earlier versions have more of it. Only ever shown, never searched. */
   @JsonColumn('details')
-  details!: SourceTrack;
+  details!: CandidateDetails;
 }

@@ -25,30 +25,3 @@ export class ArtistNameGram {
   })
   name!: string;
 }
-
-/**
- * The words of `track_word` by gram. Words stay when their last track goes: so writers never disagree about them, and what is
- * left is no more than a dictionary.
- */
-@Entity('track_word_gram', { withoutRowid: true })
-export class TrackWordGram {
-  /** `t` or `a`, then the gram; empty in one row of each word, by which it is known to be here. */
-  @PrimaryColumn({
-    name: 'gram',
-    type: 'varchar',
-    length: 5,
-    collation: 'C',
-    primaryKeyConstraintName: 'pk_track_word_gram',
-  })
-  gram!: string;
-
-  /** As in `track_word`. */
-  @PrimaryColumn({
-    name: 'word',
-    type: 'varchar',
-    length: 501,
-    collation: 'C',
-    primaryKeyConstraintName: 'pk_track_word_gram',
-  })
-  word!: string;
-}
