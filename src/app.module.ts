@@ -5,7 +5,9 @@ import { AuthModule } from './auth/auth.module';
 import { InputPipe } from './common/input.pipe';
 import { ProblemFilter } from './common/problem.filter';
 import { SettingsModule } from './config/config.module';
+import { GraphqlGate } from './auth/graphql-gate';
 import { DatabaseModule } from './database/database.module';
+import { GraphqlModule } from './graphql/graphql.module';
 import { HealthModule } from './health/health.module';
 import { ImportsModule } from './imports/imports.module';
 import { LoggingModule } from './observability/logging.module';
@@ -22,6 +24,7 @@ import { TracksModule } from './tracks/tracks.module';
     AuthModule,
     TracksModule,
     ImportsModule,
+    GraphqlModule.guardedBy(AuthModule, GraphqlGate),
     HealthModule,
   ],
   providers: [

@@ -3,6 +3,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { problemView } from './common/api-docs';
 import { VERSION } from './config/version';
+import { describeGraphql } from './graphql/api-description';
 
 /** The description of the API (OpenAPI 3.1), from the decorators of the handlers. */
 export function describeApi(app: NestFastifyApplication): OpenAPIObject {
@@ -17,6 +18,7 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     .addTag('artists', 'Artists of stored tracks')
     .addTag('imports', 'Many ISRCs at once, in the background')
     .addTag('exports', 'All that is stored, as a file')
+    .addTag('graphql', 'The same data by GraphQL')
     .addTag('auth', 'The caller')
     .addTag('tokens', 'API tokens')
     .addTag('health', 'For probes and people on call')
@@ -40,6 +42,7 @@ export function describeApi(app: NestFastifyApplication): OpenAPIObject {
     ...document.components,
     schemas: { ...document.components?.schemas, Problem: Problem as never },
   };
+  describeGraphql(document);
   describeConditionalReads(document);
   describeLimits(document);
   return document;

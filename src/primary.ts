@@ -2,9 +2,10 @@ import cluster, { type Worker } from 'node:cluster';
 import pino from 'pino';
 import { RateLimiterClusterMaster } from 'rate-limiter-flexible';
 import type { Settings } from './config/settings';
+import { WorkersFigures } from './observability/worker-metrics';
 
-/** Workers stop by themselves in less; whatever is left then is ended by force. */
-const STOP_TIMEOUT_MS = 25_000;
+/** Workers stop by themselves in less; one that is left then is stuck, and ended by force. */
+const STOP_TIMEOUT_MS = 24_000;
 const FIRST_RESTART_MS = 100;
 const LONGEST_RESTART_MS = 10_000;
 /** A worker that served for so long did not fall over its start. */
@@ -48,6 +49,7 @@ export class Primary {
 
   run(): void {
     if (this.settings.redis === null) new RateLimiterClusterMaster();
+    new WorkersFigures(() => this.workers().filter(({ id }) => this.ready.has(id)));
     cluster.on('message', (worker, message: unknown) => {
       if (isWorkerMessage(message)) this.hear(worker, message);
     });
@@ -108,7 +110,8 @@ export class Primary {
     this.isStopping = true;
     if (this.startedMs.size === 0) this.end(0);
     setTimeout(() => {
-      this.end(1);
+      this.logger.error({ workers: [...this.startedMs.keys()] }, 'workers do not end: ended by force');
+      this.end(0);
     }, STOP_TIMEOUT_MS).unref();
     for (const worker of this.workers()) worker.process.kill('SIGTERM');
   }

@@ -2,19 +2,23 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import cluster from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { configureApp } from './app';
 import { AppModule } from './app.module';
 import { ApiTokensService } from './auth/api-tokens.service';
 import { createHttpAdapter } from './common/http-server';
-import { type Settings, SettingsError, settings, settingsWithSource } from './config/settings';
-import { DatabaseConnector, DatabaseFaultError } from './database/database.connector';
+import { type Settings, settings, settingsWithSource } from './config/settings';
+import { DatabaseConnector } from './database/database.connector';
+import { fail, tellPrimary } from './fail';
 import { ImportLoop } from './imports/import-loop';
-import { Primary, type PrimaryMessage, type WorkerMessage } from './primary';
+import { Primary, type PrimaryMessage } from './primary';
 
-/** How long calls in flight may take after a signal; then their connections are cut, so that all the rest can close. */
+/** After the signal, calls may go on for so long; then their connections are cut, so that all the rest can close. */
 const DRAIN_TIMEOUT_MS = 20_000;
-/** What a shutdown may take before the process ends by force. */
-const SHUTDOWN_TIMEOUT_MS = 25_000;
+/** Connections that wait to be taken up: above Node's 511 a burst would be cut off rather than told 503. */
+const BACKLOG = 4096;
+/** What a shutdown may take, whatever hangs: those who wait for the process end it by force after 25 or 30 seconds. */
+const SHUTDOWN_TIMEOUT_MS = 23_000;
 const EXAMPLE_ISRC = 'USWB10102873';
 
 /** Runs the server until a signal ends it. Faults of the settings or the database end it with a message and no stack. */
@@ -34,7 +38,7 @@ export async function serve(): Promise<void> {
     configureApp(app);
     stopWhenTold(app);
     const { host, port } = app.get<Settings>(settings.KEY);
-    await app.listen(port, host);
+    await app.listen({ port, host, backlog: BACKLOG });
     const database = app.get(DatabaseConnector);
     await database.open();
     if (database.state !== 'ready') return; // a signal came first
@@ -47,58 +51,63 @@ export async function serve(): Promise<void> {
   }
 }
 
-/** Ends the process with a message for whoever started it. */
-export function fail(error: unknown): void {
-  const isForeseen =
-    error instanceof SettingsError || error instanceof DatabaseFaultError || isListenError(error);
-  if (cluster.isWorker && isForeseen) {
-    // All workers meet the same fault: the primary says it once.
-    tellPrimary({ deadwax: 'fault', message: (error as Error).message }, () => process.exit(1));
-    return;
-  }
-  console.error(isForeseen ? (error as Error).message : error);
-  process.exit(1);
-}
-
-function isListenError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && ['listen', 'bind'].includes(String(error.syscall));
-}
-
-function tellPrimary(message: WorkerMessage, then: () => void = () => undefined): void {
-  process.send?.(message, undefined, undefined, then);
-}
-
 /**
- * SIGTERM and SIGINT: no new calls, calls in flight finish, the database closes last, exit code 0. A second signal, or a
- * shutdown that takes too long, ends the process at once. (Nest's own hooks would raise the signal again: exit code 143.)
- * A worker obeys the SIGTERM of its primary, as often as it comes: a terminal, or who ends a whole process group, signals both.
+ * SIGTERM and SIGINT: leaves, exit code 0. A second signal ends the process at once. (Nest's own hooks would raise the signal
+ * again: exit code 143.) A worker obeys the SIGTERM of its primary, as often as it comes: a terminal, or who ends a whole process
+ * group, signals both.
  */
 function stopWhenTold(app: NestFastifyApplication): void {
   let isStopping = false;
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) return;
     isStopping = true;
-    setTimeout(() => process.exit(1), SHUTDOWN_TIMEOUT_MS).unref();
+    const startedMs = performance.now();
+    const logger = new Logger('Server');
+    const end = (code: number): void => {
+      logger.log(`stopped after ${Math.round(performance.now() - startedMs)} ms`);
+      process.exit(code);
+    };
     setTimeout(() => {
-      app.getHttpAdapter().getInstance().server.closeAllConnections();
-    }, DRAIN_TIMEOUT_MS).unref();
-    app.close().then(
-      () => process.exit(0),
+      logger.error('what is still under way does not end: ended without it');
+      end(0);
+    }, SHUTDOWN_TIMEOUT_MS).unref();
+    leave(app, signal).then(
+      () => {
+        end(0);
+      },
       (error: unknown) => {
-        console.error(error);
-        process.exit(1);
+        logger.error({ err: error }, 'stopping failed');
+        end(1);
       },
     );
   };
-  const onSignal = (): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(1);
-    stop();
+    stop(signal);
   };
   process.on('SIGTERM', cluster.isWorker ? stop : onSignal);
   process.on('SIGINT', cluster.isWorker ? () => undefined : onSignal);
   process.on('message', (message: Partial<PrimaryMessage>) => {
     if (message.deadwax === 'announce') void announce(app, message.firstToken ?? null);
   });
+}
+
+/**
+ * Not ready at once, imports handed back at once; calls go on for `SHUTDOWN_DELAY_MS`, so that whoever sends them hears of it (a person
+ * at a terminal, who sends SIGINT, need not wait for that); then the server closes, calls in hand finish, the database closes last.
+ */
+async function leave(app: NestFastifyApplication, signal: NodeJS.Signals): Promise<void> {
+  const { departure } = app.getHttpAdapter().getInstance();
+  departure.begin();
+  setTimeout(() => {
+    departure.cut();
+  }, DRAIN_TIMEOUT_MS).unref();
+  const handedBack = app.get(ImportLoop).stop();
+  const { shutdownDelayMs } = app.get<Settings>(settings.KEY);
+  const isServing = signal === 'SIGTERM' && app.get(DatabaseConnector).state === 'ready';
+  if (isServing) await sleep(shutdownDelayMs);
+  await handedBack;
+  await app.close();
 }
 
 /** Says where the service is. In production, standard output belongs to the log alone. */

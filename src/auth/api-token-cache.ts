@@ -35,6 +35,7 @@ export class ApiTokenCache {
   private readonly unknown = new LRUCache<string, true>({ max: MAX_UNKNOWN });
   private loads = new Map<string, Load>();
   private readonly version: ConfirmedVersion;
+  private readonly uses = { hit: 0, miss: 0 };
 
   constructor(private readonly tokens: ApiTokensRepository) {
     this.version = new ConfirmedVersion(
@@ -47,7 +48,9 @@ export class ApiTokenCache {
 
   /** A token in use, by its text; null where `find` has to tell. */
   recall(text: string): KnownToken | null {
-    return this.version.isConfirmed() ? (this.inUse.get(text) ?? null) : null;
+    const known = this.version.isConfirmed() ? (this.inUse.get(text) ?? null) : null;
+    if (known !== null) this.uses.hit++;
+    return known;
   }
 
   /**
@@ -57,9 +60,16 @@ export class ApiTokenCache {
   async find(text: string, hash: string): Promise<KnownToken | null> {
     await this.version.confirm();
     const known = this.known.get(hash);
-    if (known === undefined) return this.unknown.has(hash) ? null : this.load(hash);
+    const isKnown = known !== undefined || this.unknown.has(hash);
+    this.uses[isKnown ? 'hit' : 'miss']++;
+    if (known === undefined) return isKnown ? null : this.load(hash);
     this.inUse.set(text, known);
     return known;
+  }
+
+  /** How often a text was known, and how often it was not, since the start. */
+  report(): Readonly<Record<'hit' | 'miss', number>> {
+    return this.uses;
   }
 
   /** To be called after every change of a token made by this process, committed or perhaps so. */

@@ -21,9 +21,13 @@ export const tokenName = z
 /** A later moment, as an offset can make of the year 9999, has a year of five digits, which no timestamp can tell (RFC 3339). */
 const LAST_MOMENT_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-/** A time with an offset, over HTTP and on the command line. */
-export const expiryTime = z.iso
-  .datetime({ offset: true, error: 'must be a time as in 2027-01-31T12:00:00Z' })
+const TIME_RULE = 'must be a time as in 2027-01-31T12:00:00Z';
+
+/** A time with an offset, over HTTP and on the command line. `t` and `z` may be small (RFC 3339 section 5.6). */
+export const expiryTime = z
+  .string({ error: TIME_RULE })
+  .overwrite((text) => text.toUpperCase())
+  .check(z.iso.datetime({ offset: true, error: TIME_RULE }))
   .refine((text) => Date.parse(text) <= LAST_MOMENT_MS, 'must not be after the year 9999');
 
 /** Each scope once, in the order of the contract. */

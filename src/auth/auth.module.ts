@@ -10,12 +10,14 @@ import { ApiTokensRepository } from './api-tokens.repository';
 import { ApiTokensService } from './api-tokens.service';
 import { AuditLog } from './audit-log';
 import { AuthGuard } from './auth.guard';
+import { GraphqlGate } from './graphql-gate';
 import { JwtKeySource } from './jwt-key-source';
 import { JwtKeys } from './jwt-keys';
 import { JWT_CLOCK, type JwtClock } from './jwt-ports';
 import { ProviderHttp } from './jwt-provider-http';
 import { JwtVerifier } from './jwt-verifier';
 import { MeController } from './me.controller';
+import { MeResolver } from './me.resolver';
 
 /** Without an identity provider in the settings, `JwtKeys` and `JwtVerifier` are null. */
 @Module({
@@ -29,6 +31,8 @@ import { MeController } from './me.controller';
     ApiTokenIssuer,
     AuditLog,
     AuthGuard,
+    GraphqlGate,
+    MeResolver,
     { provide: JWT_CLOCK, useValue: () => Date.now() },
     {
       provide: JwtKeys,
@@ -43,6 +47,6 @@ import { MeController } from './me.controller';
         jwt && keys && new JwtVerifier(jwt, keys, now),
     },
   ],
-  exports: [ApiTokensService, AuditLog, AuthGuard, JwtKeys, JwtVerifier],
+  exports: [ApiTokensService, ApiTokenCache, AuditLog, AuthGuard, GraphqlGate, JwtKeys, JwtVerifier],
 })
 export class AuthModule {}

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { generateKeyPairSync } from 'node:crypto';
-import { findKey, readKeySet } from './jwt-key-set';
+import { findKeys, readKeySet } from './jwt-key-set';
 
 const publicJwk = async (alg: string): Promise<JWK> => exportJWK((await generateKeyPair(alg)).publicKey);
 
@@ -61,7 +61,7 @@ it('takes no RSA key of less than 2048 bits', async () => {
   expect(await algorithmsOf(publicKey.export({ format: 'jwk' }))).toEqual([]);
 });
 
-it('finds a key by name and algorithm, and only one that can be meant', async () => {
+it('finds the keys by name and algorithm that a token can mean', async () => {
   const [other, third] = [await publicJwk('RS256'), await publicJwk('RS256')];
   const keys = await readKeySet({
     keys: [
@@ -73,13 +73,20 @@ it('finds a key by name and algorithm, and only one that can be meant', async ()
     ],
   });
   expect(keys).toHaveLength(4);
-  expect(findKey(keys, 'a', 'RS256')).toBe(keys[0]);
-  expect(findKey(keys, 'a', 'ES256')).toBe(keys[1]);
-  expect(findKey(keys, 'a', 'PS256')).toBeNull();
-  expect(findKey(keys, 'b', 'RS256')).toBeNull(); // two keys of one name: which?
-  expect(findKey(keys, 'c', 'RS256')).toBeNull();
-  expect(findKey(keys, null, 'ES256')).toBe(keys[1]); // without a name, the only one of its algorithm
-  expect(findKey(keys, null, 'RS256')).toBeNull();
+  expect(findKeys(keys, 'a', 'RS256')).toEqual([keys[0]]);
+  expect(findKeys(keys, 'a', 'ES256')).toEqual([keys[1]]);
+  expect(findKeys(keys, 'a', 'PS256')).toEqual([]);
+  expect(findKeys(keys, 'b', 'RS256')).toEqual([keys[2], keys[3]]); // two of one name
+  expect(findKeys(keys, 'c', 'RS256')).toEqual([]);
+  expect(findKeys(keys, null, 'ES256')).toEqual([keys[1]]);
+  expect(findKeys(keys, null, 'RS256')).toEqual([keys[0], keys[2], keys[3]]); // without a name, all of the algorithm
+});
+
+it('finds none among more keys than a provider needs', async () => {
+  const jwks = await Promise.all(Array.from({ length: 7 }, () => publicJwk('ES256')));
+  const keys = await readKeySet({ keys: jwks });
+  expect(findKeys(keys, null, 'ES256')).toEqual([]);
+  expect(findKeys(keys.slice(1), null, 'ES256')).toHaveLength(6);
 });
 
 it.each([null, {}, { keys: {} }, { keys: 'x' }, [], 'text'])('%j is no JWKS document', async (document) => {

@@ -15,6 +15,8 @@ export interface JwtKey {
 
 /** RFC 7518, section 3.3. */
 const LEAST_RSA_BITS = 2048;
+/** Keys tried for one token: the one in use, the next and the last one, and as many again. */
+const MAX_CANDIDATES = 6;
 
 const keySet = z.object({ keys: z.array(z.unknown()) });
 
@@ -80,12 +82,13 @@ export async function readKeySet(document: unknown): Promise<JwtKey[]> {
 }
 
 /**
- * The one key that a token can mean: by name and algorithm; without a name, the only key of its algorithm. Null where there is
- * none, or more than one.
+ * The keys that a token can mean: by name and algorithm; without a name, all of its algorithm. A name is optional (RFC 7515 section
+ * 4.1.4) and two keys may share one (RFC 7517 section 4.5), so each of them is to be tried (RFC 7515 appendix D). None where
+ * there are more than a provider needs: every one costs a check of the signature.
  */
-export function findKey(keys: readonly JwtKey[], kid: string | null, alg: JwtAlgorithm): JwtKey | null {
+export function findKeys(keys: readonly JwtKey[], kid: string | null, alg: JwtAlgorithm): JwtKey[] {
   const meant = keys.filter((key) => key.alg === alg && (kid === null || key.kid === kid));
-  return meant.length === 1 ? (meant[0] ?? null) : null;
+  return meant.length <= MAX_CANDIDATES ? meant : [];
 }
 
 /** Null where the numbers are no key, or a weak one. */

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { AppError } from '../common/app-error';
 import type { JwtAlgorithm } from './jwt-header';
-import { findKey, type JwtKey } from './jwt-key-set';
+import { findKeys, type JwtKey } from './jwt-key-set';
 import type { JwtKeySource } from './jwt-key-source';
 import type { JwtClock } from './jwt-ports';
 
@@ -13,7 +13,7 @@ const EMPTY_COOLDOWN_MS = 5_000;
 const REFRESH_AFTER_MS = 300_000;
 /** Nothing heard of the provider for so long, good or bad: the call waits for it. A key that was removed is so refused within ten minutes. */
 const UNCONFIRMED_AFTER_MS = 570_000;
-/** Through an outage keys are good for so long. A provider that is down cannot take back a key either. */
+/** Through an outage, or a list without keys, they are good for so long. A provider that is down cannot take back a key either. */
 export const KEYS_KEPT_MS = 24 * 3_600_000;
 
 /** The keys of the identity provider could not be had yet, or are too old. */
@@ -58,28 +58,27 @@ export class JwtKeys {
   ) {}
 
   /**
-   * The key that a token means; null where the provider has no such key. One that is not known is asked for, within the cooldown.
+   * The keys that a token can mean; none where the provider has no such key. One that is not known is asked for, within the cooldown.
    * @throws IdentityProviderUnavailableError
    */
-  async find(kid: string | null, alg: JwtAlgorithm): Promise<JwtKey | null> {
+  async find(kid: string | null, alg: JwtAlgorithm): Promise<JwtKey[]> {
     await this.keepFresh();
-    let key = this.held && findKey(this.held.keys, kid, alg);
-    if (key === null) {
+    let keys = this.meantBy(kid, alg);
+    if (keys.length === 0) {
       await this.refresh();
-      key = this.held && findKey(this.held.keys, kid, alg);
+      keys = this.meantBy(kid, alg);
     }
     if (this.held === null) throw new IdentityProviderUnavailableError(this.secondsToNextAttempt());
-    return key;
+    return keys;
   }
 
   /**
-   * Another key that the token can mean now, after `refused` did not fit its signature: a provider may put a new key under the old
-   * name, or name none. Asks within the cooldown, as for a name that is not known. Null where there is none.
+   * Other keys that the token can mean now, after none of `refused` fitted its signature: a provider may put a new key under the old
+   * name, or name none. Asks within the cooldown, as for a name that is not known.
    */
-  async findInstead(refused: JwtKey, kid: string | null, alg: JwtAlgorithm): Promise<JwtKey | null> {
+  async findOthers(refused: readonly JwtKey[], kid: string | null, alg: JwtAlgorithm): Promise<JwtKey[]> {
     await this.refresh();
-    const key = this.held && findKey(this.held.keys, kid, alg);
-    return key === refused ? null : key;
+    return this.meantBy(kid, alg).filter((key) => !refused.includes(key));
   }
 
   /** Whether a key is of those that are good now. Ask `keepFresh` first. */
@@ -125,12 +124,18 @@ export class JwtKeys {
     };
   }
 
+  private meantBy(kid: string | null, alg: JwtAlgorithm): JwtKey[] {
+    return this.held === null ? [] : findKeys(this.held.keys, kid, alg);
+  }
+
   private async fetch(): Promise<void> {
     const wasDegraded = this.report().state === 'degraded';
     try {
       const startedMs = this.now();
       const fetched = await this.source.fetch(startedMs);
       const before = this.held?.keys ?? [];
+      // No provider lives without a key: an empty list is a fault of it, as an error would be, and takes nothing back.
+      if (fetched.length === 0 && before.length > 0) throw new Error('it publishes no key of use any more');
       // A key that stays is the same object as before: what was verified with it stays good.
       const keys = fetched.map(
         (key) => before.find(({ fingerprint }) => fingerprint === key.fingerprint) ?? key,

@@ -64,18 +64,29 @@ export class JwtVerifier {
   private async verify(text: string): Promise<Verified> {
     const { alg, kid, isTypedAccessToken } = readJwtHeader(text);
     if (this.settings.isStrict && !isTypedAccessToken) throw new JwtRefusal('header: typ');
-    const key = await this.keys.find(kid, alg);
-    if (key === null) throw new JwtRefusal('unknown key');
-    try {
-      return await this.verifyBy(key, text, isTypedAccessToken);
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw asRefusal(error);
-      const other = await this.keys.findInstead(key, kid, alg);
-      if (other === null) throw asRefusal(error);
-      return await this.verifyBy(other, text, isTypedAccessToken).catch((again: unknown) => {
-        throw asRefusal(again);
-      });
+    const keys = await this.keys.find(kid, alg);
+    if (keys.length === 0) throw new JwtRefusal('unknown key');
+    const verified =
+      (await this.verifyByAny(keys, text, isTypedAccessToken)) ??
+      (await this.verifyByAny(await this.keys.findOthers(keys, kid, alg), text, isTypedAccessToken));
+    if (verified === null) throw new JwtRefusal('signature verification failed');
+    return verified;
+  }
+
+  /** Null where the signature is of none of the keys. What else is wrong is so by whichever key. */
+  private async verifyByAny(
+    keys: readonly JwtKey[],
+    text: string,
+    isTypedAccessToken: boolean,
+  ): Promise<Verified | null> {
+    for (const key of keys) {
+      try {
+        return await this.verifyBy(key, text, isTypedAccessToken);
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw asRefusal(error);
+      }
     }
+    return null;
   }
 
   private async verifyBy(key: JwtKey, text: string, isTypedAccessToken: boolean): Promise<Verified> {

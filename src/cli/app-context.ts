@@ -1,17 +1,36 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from '../app.module';
+import { ApiTokensService } from '../auth/api-tokens.service';
 import { settings, settingsWithSource } from '../config/settings';
 import { DatabaseConnector } from '../database/database.connector';
+import { ImportRunner } from '../imports/import-runner';
+import { ImportsService } from '../imports/imports.service';
+import { TracksService } from '../tracks/tracks.service';
+
+/** What commands work on. */
+export interface Services {
+  readonly tokens: ApiTokensService;
+  readonly tracks: TracksService;
+  readonly imports: ImportsService;
+  readonly importRunner: ImportRunner;
+}
+
+interface Options {
+  readonly shouldMigrate?: boolean;
+  /** It fetches recordings: then production needs the source's credentials, which a job that migrates or makes tokens need not be given. */
+  readonly asksSource?: boolean;
+  /** It only works on what is there: a database file that is missing is not made, since its path may be wrong. */
+  readonly needsFile?: boolean;
+}
 
 /**
- * Runs a command on the services of the app, with the database open and no server. `asksSource` where it fetches recordings: then
- * production needs the source's credentials, which a job that migrates or makes tokens need not be given.
+ * Runs a command on the services of the app, with the database open and no server.
  * @throws SettingsError, DatabaseFaultError
  */
-export async function withApp<T>(
-  work: (app: INestApplicationContext) => Promise<T>,
-  { asksSource = false, ...options }: { shouldMigrate?: boolean; asksSource?: boolean } = {},
+export async function withServices<T>(
+  work: (services: Services) => Promise<T>,
+  { asksSource = false, ...options }: Options = {},
 ): Promise<T> {
   (asksSource ? settingsWithSource : settings)(); // checked before Nest starts, whose error log would add a stack
   // Only faults are logged: standard output is the command's answer, which scripts read.
@@ -21,7 +40,12 @@ export async function withApp<T>(
   });
   try {
     await app.get(DatabaseConnector).open({ ...options, isPatient: false });
-    return await work(app);
+    return await work({
+      tokens: app.get(ApiTokensService),
+      tracks: app.get(TracksService),
+      imports: app.get(ImportsService),
+      importRunner: app.get(ImportRunner),
+    });
   } finally {
     await app.close();
   }

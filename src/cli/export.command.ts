@@ -7,8 +7,7 @@ import { remoteToken } from '../config/remote-token';
 import { normaliseIsrcPrefix } from '../recording/isrc';
 import { EXPORT_FORMATS, type ExportFormat, tracksAsFile } from '../tracks/tracks-file';
 import { parseNameQuery } from '../tracks/name-search';
-import { TracksService } from '../tracks/tracks.service';
-import { withApp } from './app-context';
+import type { TracksService } from '../tracks/tracks.service';
 import { RemoteCallError, RemoteService } from './remote-service';
 
 interface ExportOptions {
@@ -36,8 +35,10 @@ export function addExportCommand(program: Command): void {
     .action(async (options: ExportOptions) => {
       try {
         if (options.server === undefined) {
-          await withApp((app) =>
-            write(tracksAsFile(options.format, local(app.get(TracksService), options)), options),
+          const { withServices } = await import('./app-context.js');
+          await withServices(
+            ({ tracks }) => write(tracksAsFile(options.format, local(tracks, options)), options),
+            { needsFile: true },
           );
         } else {
           const service = new RemoteService(options.server, options.token ?? remoteToken());

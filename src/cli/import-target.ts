@@ -1,11 +1,10 @@
-import type { INestApplicationContext } from '@nestjs/common';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { ImportRunner } from '../imports/import-runner';
-import { ImportsService } from '../imports/imports.service';
-import { RemoteService } from './remote-service';
+import type { ImportsService } from '../imports/imports.service';
+import type { Services } from './app-context';
+import { RemoteCallError, RemoteService } from './remote-service';
 
 /** As much of an import as the command line shows. */
 export const importState = z.object({
@@ -49,11 +48,13 @@ export interface ImportTarget {
 }
 
 const LOOKED_AT_EVERY_MS = 1_000;
+/** Servers restart, and lines break: an import that takes days is looked after for longer than that. */
+const PATIENCE_MS = 10 * 60_000;
 
 /** On the services of this process. */
 export class LocalTarget implements ImportTarget {
   constructor(
-    private readonly app: INestApplicationContext,
+    private readonly services: Services,
     private readonly toReport: (
       rows: Awaited<ReturnType<ImportsService['openRows']>>,
     ) => AsyncIterable<string>,
@@ -77,11 +78,11 @@ export class LocalTarget implements ImportTarget {
   }
 
   work(id: string, signal: AbortSignal): Promise<void> {
-    return this.app.get(ImportRunner).drain(id, signal);
+    return this.services.importRunner.drain(id, signal);
   }
 
   private get imports(): ImportsService {
-    return this.app.get(ImportsService);
+    return this.services.imports;
   }
 }
 
@@ -114,7 +115,16 @@ export class RemoteTarget implements ImportTarget {
   }
 
   async work(id: string, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !isOver(await this.read(id))) {
+    let seenMs = performance.now();
+    while (!signal.aborted) {
+      try {
+        if (isOver(await this.read(id))) return;
+        seenMs = performance.now();
+      } catch (error) {
+        if (!(error instanceof RemoteCallError)) throw error;
+        if (!error.isPassing || performance.now() - seenMs > PATIENCE_MS)
+          throw new RemoteCallError(`${error.message}. The import ${id} goes on there.`);
+      }
       await sleep(LOOKED_AT_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

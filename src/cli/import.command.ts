@@ -8,8 +8,6 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../common/app-error';
 import { remoteToken } from '../config/remote-token';
-import { rowsAsCsv } from '../imports/rows-file';
-import { withApp } from './app-context';
 import {
   type ImportFile,
   type ImportState,
@@ -41,6 +39,7 @@ const FORMAT_BY_EXTENSION: Readonly<Record<string, Format>> = {
 const SHOWN_EVERY_MS = 250;
 /** As shells have it for a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
+const SHOW_CURSOR = '\u001b[?25h\n';
 
 interface ImportOptions {
   readonly format?: Format;
@@ -79,9 +78,12 @@ export function addImportCommand(program: Command): void {
       };
       const work = (target: ImportTarget) => run(target, file, options);
       try {
-        if (options.server === undefined)
-          await withApp((app) => work(new LocalTarget(app, rowsAsCsv)), { asksSource: true });
-        else await work(new RemoteTarget(new RemoteService(options.server, options.token ?? remoteToken())));
+        if (options.server === undefined) {
+          const { withServices } = await import('./app-context.js');
+          const { rowsAsCsv } = await import('../imports/rows-file.js');
+          await withServices((services) => work(new LocalTarget(services, rowsAsCsv)), { asksSource: true });
+        } else
+          await work(new RemoteTarget(new RemoteService(options.server, options.token ?? remoteToken())));
       } catch (error) {
         if (!(error instanceof RemoteCallError || error instanceof AppError)) throw error;
         console.error(`error: ${error.message}`);
@@ -96,7 +98,10 @@ async function run(target: ImportTarget, file: ImportFile, { report, json }: Imp
   const stopping = new AbortController();
   const state = { isInterrupted: false };
   const interrupt = () => {
-    if (state.isInterrupted) process.exit(INTERRUPTED);
+    if (state.isInterrupted) {
+      if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR); // the bar has hidden it
+      process.exit(INTERRUPTED);
+    }
     state.isInterrupted = true;
     stopping.abort();
   };
@@ -125,8 +130,7 @@ function show(target: ImportTarget, started: ImportState, signal: AbortSignal) {
   const over = new AbortController();
   const draw = async () => {
     const bar = new SingleBar({
-      format:
-        '{bar} {percentage}% | {value}/{total} rows | {rate} a minute | {left} | {failed} failed, {missing} not found',
+      format: '{bar} {percentage}% | {value}/{total} rows | {rate} a minute | {left}{wrong}',
       stream: process.stderr,
       hideCursor: true,
       gracefulExit: false,
@@ -134,8 +138,7 @@ function show(target: ImportTarget, started: ImportState, signal: AbortSignal) {
     const told = (state: ImportState) => ({
       rate: Math.round(state.ratePerMinute),
       left: leftOf(state),
-      failed: state.counts.failed + state.counts.invalid,
-      missing: state.counts.notFound,
+      wrong: wrongOf(state),
     });
     bar.start(started.total, started.processed, told(started));
     const either = AbortSignal.any([over.signal, signal]);
@@ -152,6 +155,17 @@ function show(target: ImportTarget, started: ImportState, signal: AbortSignal) {
       over.abort();
     },
   };
+}
+
+/** What went wrong so far; nothing where nothing did. */
+function wrongOf({ counts: { failed, invalid, notFound } }: ImportState): string {
+  const parts = [
+    [failed, 'failed'],
+    [invalid, 'invalid'],
+    [notFound, 'not found'],
+  ] as const;
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return told.length === 0 ? '' : ` | ${told.join(', ')}`;
 }
 
 function leftOf(state: ImportState): string {

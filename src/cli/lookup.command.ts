@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { TracksService } from '../tracks/tracks.service';
-import { withApp } from './app-context';
 
 const MAX_LOOKUP = 1000;
 
@@ -21,7 +19,8 @@ export function addLookupCommand(program: Command): void {
     .option('--json', 'answer in JSON, for machines')
     .action(async (inputs: string[], { json }: { json?: true }, command: Command) => {
       if (inputs.length > MAX_LOOKUP) command.error(`error: at most ${MAX_LOOKUP} ISRCs in one call`);
-      const found = await withApp((app) => app.get(TracksService).lookupTracks(inputs));
+      const { withServices } = await import('./app-context.js');
+      const found = await withServices(({ tracks }) => tracks.lookupTracks(inputs), { needsFile: true });
       const results = found.map(({ input, isrc, status, track }) => ({
         input,
         isrc,

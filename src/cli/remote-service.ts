@@ -5,7 +5,18 @@ const problem = z.object({ title: z.string(), detail: z.string() });
 /** A call that a server refused, or that did not reach it; the message is for whoever typed the command. */
 export class RemoteCallError extends Error {
   override readonly name = 'RemoteCallError';
+
+  /** @param isPassing whether the same call may succeed a little later */
+  constructor(
+    message: string,
+    readonly isPassing = false,
+  ) {
+    super(message);
+  }
 }
+
+/** The server is away, restarts, or wants to be asked less often. */
+const PASSING_STATUSES = new Set([429, 502, 503, 504]);
 
 interface CallOptions {
   readonly body?: ReadableStream<Uint8Array> | string;
@@ -47,12 +58,12 @@ export class RemoteService {
     } catch (error) {
       const { message, cause } = error as Error;
       const why = cause instanceof Error ? cause.message : message;
-      throw new RemoteCallError(`${this.base} cannot be reached: ${why}`);
+      throw new RemoteCallError(`${this.base} cannot be reached: ${why}`, true);
     }
     if (answer.ok) return answer;
     const told = problem.safeParse(await answer.json().catch(() => null));
     const why = told.success ? `${told.data.title}: ${told.data.detail}` : `status ${answer.status}`;
-    throw new RemoteCallError(`${this.base} refused: ${why}`);
+    throw new RemoteCallError(`${this.base} refused: ${why}`, PASSING_STATUSES.has(answer.status));
   }
 
   /** The text of an answer as it comes. */

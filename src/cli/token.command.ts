@@ -2,11 +2,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { userInfo } from 'node:os';
 import { z } from 'zod';
 import { expiryTime, MAX_OVERLAP_SECONDS, normaliseScopes, tokenName } from '../auth/api-token.rules';
-import { ApiTokensService } from '../auth/api-tokens.service';
+import type { ApiTokensService } from '../auth/api-tokens.service';
 import type { AuditOrigin } from '../auth/audit-origin';
 import { ROLES, type Role, SCOPES, type Scope } from '../auth/scopes';
 import { AppError } from '../common/app-error';
-import { withApp } from './app-context';
 import { describeToken, printJson, type ShownToken, toFields, toTable } from './token.output';
 
 const JSON_OPTION = ['--json', 'answer in JSON, for machines'] as const;
@@ -39,8 +38,9 @@ export function addTokenCommands(program: Command): void {
         if (scopes === undefined || (options.scopes !== undefined && options.role !== undefined)) {
           command.error('error: give either --role or --scopes');
         }
-        const made = await withTokens((tokens) =>
-          tokens.create(options.name, normaliseScopes(scopes), options.expires ?? null, byUser()),
+        const made = await withTokens(
+          (tokens) => tokens.create(options.name, normaliseScopes(scopes), options.expires ?? null, byUser()),
+          { needsFile: false },
         );
         if (made !== null) printIssued(made, options.json);
       },
@@ -102,9 +102,13 @@ export function addTokenCommands(program: Command): void {
 }
 
 /** Null, with exit code 1 and a message, where the service refuses. */
-async function withTokens<T>(work: (tokens: ApiTokensService) => Promise<T>): Promise<T | null> {
+async function withTokens<T>(
+  work: (tokens: ApiTokensService) => Promise<T>,
+  { needsFile = true } = {},
+): Promise<T | null> {
+  const { withServices } = await import('./app-context.js');
   try {
-    return await withApp((app) => work(app.get(ApiTokensService)));
+    return await withServices(({ tokens }) => work(tokens), { needsFile });
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     console.error(error.message);

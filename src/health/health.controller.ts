@@ -9,6 +9,7 @@ import { DatabaseConnector } from '../database/database.connector';
 import { DatabaseHealth } from '../database/database.health';
 import { ImportsHealth } from '../imports/imports.health';
 import { fullHealthView, statusView } from './health.view';
+import { ProcessHealth } from './process.health';
 import { ServiceHealth } from './service.health';
 
 interface Status {
@@ -24,6 +25,7 @@ export class HealthController {
     private readonly database: DatabaseHealth,
     private readonly service: ServiceHealth,
     private readonly imports: ImportsHealth,
+    private readonly process: ProcessHealth,
   ) {}
 
   @Get('live')
@@ -47,6 +49,7 @@ export class HealthController {
     @Query({ schema: noQuery }) _query: object,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Status> {
+    if (reply.server.departure.hasBegun) return answer(reply, false);
     const { status } = await this.examine(() => this.database.check());
     return answer(reply, status === 'ok' || status === 'degraded');
   }
@@ -81,8 +84,13 @@ export class HealthController {
       () => this.service.checkSource(),
       () => this.imports.check(),
       () => this.service.checkIdentityProvider(),
-      () => this.service.checkProcess(),
+      () => this.database.checkReplicas(),
+      () => this.service.checkRedis(),
+      () => this.process.checkDisk(),
+      () => this.process.checkEventLoop(),
+      () => this.process.checkProcess(),
     );
+    if (reply.server.departure.hasBegun) result.status = 'shutting_down';
     void reply.status(result.status === 'ok' || result.status === 'degraded' ? 200 : 503);
     return result;
   }

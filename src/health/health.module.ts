@@ -5,9 +5,12 @@ import { DatabaseModule } from '../database/database.module';
 import { ImportsModule } from '../imports/imports.module';
 import { SourcesModule } from '../sources/sources.module';
 import { MetricsModule } from '../observability/metrics.module';
+import { RedisModule } from '../redis/redis.module';
 import { HealthController } from './health.controller';
 import { MetricsController } from './metrics.controller';
+import { ProcessHealth } from './process.health';
 import { ServiceHealth } from './service.health';
+import { ServiceMetrics } from './service.metrics';
 
 @Module({
   // A failed check is an answer here, not news for the log: the database connector tells of changes.
@@ -18,8 +21,9 @@ import { ServiceHealth } from './service.health';
     MetricsModule,
     SourcesModule,
     ImportsModule,
+    RedisModule,
   ],
   controllers: [HealthController, MetricsController],
-  providers: [ServiceHealth],
+  providers: [ServiceHealth, ProcessHealth, ServiceMetrics],
 })
 export class HealthModule {}

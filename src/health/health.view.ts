@@ -15,5 +15,5 @@ export const fullHealthView = z
   .meta({
     id: 'Health',
     description:
-      'Each part by name: database, source, imports, process; identityProvider where there is one.',
+      'Each part by name: database, source, imports, eventLoop, process; identityProvider, replicas, redis and disk where there is one.',
   });

@@ -2,19 +2,20 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JwtKeys } from '../auth/jwt-keys';
-import { VERSION } from '../config/version';
 import { RecordingSource } from '../recording/recording-source';
+import { RedisConnection } from '../redis/redis-connection';
 
 /** A provider that hangs is told as it was found the last time. */
 const PROVIDER_PATIENCE_MS = 1_000;
 
-/** What this process is and stands on. */
+/** What this process stands on, beside its database. */
 @Injectable()
 export class ServiceHealth {
   constructor(
     private readonly indicator: HealthIndicatorService,
     private readonly source: RecordingSource,
     @Inject(JwtKeys) private readonly keys: JwtKeys | null,
+    private readonly redis: RedisConnection,
   ) {}
 
   /** Which source serves, and how it is doing. It is not asked: that would spend its quota. Never down: what is stored is served. */
@@ -42,12 +43,10 @@ export class ServiceHealth {
     return state === 'ok' ? check.up(figures) : check.degraded(figures);
   }
 
-  /** Version, seconds since start, resident memory in bytes. */
-  checkProcess(): HealthIndicatorResult {
-    return this.indicator.check('process').up({
-      version: VERSION,
-      uptimeSeconds: Math.floor(process.uptime()),
-      residentBytes: process.memoryUsage.rss(),
-    });
+  /** Whether what several machines share can be reached; nothing where no Redis is set. Never down: each process does without. */
+  checkRedis(): HealthIndicatorResult {
+    if (this.redis.client === null) return {};
+    const check = this.indicator.check('redis');
+    return this.redis.isReady ? check.up() : check.degraded('away: each process counts limits alone');
   }
 }
