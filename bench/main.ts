@@ -1,9 +1,10 @@
 /**
  * The measurements: see docs/performance.md. `npm run bench -- reads lookup --quick`; without names, all of them.
  *   --quick       20,000 tracks and short rounds: to see that it works
+ *   --resume      takes what an earlier run, broken off, has found already, and measures the rest
  *   --write-docs  puts what was found into docs/performance.md
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync, chmodSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       quick: { type: 'boolean', default: false },
+      resume: { type: 'boolean', default: false },
       'write-docs': { type: 'boolean', default: false },
     },
   });
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
   // Open to all: the database server, another user, reads files from here.
   const folder = mkdtempSync(join(tmpdir(), 'deadwax-bench-'));
   chmodSync(folder, 0o755);
+  if (!values.resume) for (const { name } of selected) rmSync(resultOf(name), { force: true });
   const startedAt = Date.now();
   const say = (line: string) => {
     console.error(`${((Date.now() - startedAt) / 1000).toFixed(0).padStart(5)} s  ${line}`);
@@ -61,12 +64,18 @@ async function main(): Promise<void> {
   const reports = new Map<string, Report>();
   const failures: string[] = [];
   for (const { name, title, run } of selected) {
+    const earlier = values.resume ? found(name, isQuick) : null;
+    if (earlier !== null) {
+      say(`== ${name}: found by the earlier run`);
+      reports.set(name, earlier);
+      continue;
+    }
     say(`== ${name}: ${title}`);
     try {
       const report = await run(context);
       reports.set(name, report);
       // At once: a run that is broken off keeps what it found.
-      keep(name, title, report, settingOf(context, await world.versions()));
+      keep(name, title, report, settingOf(context, await world.versions()), isQuick);
     } catch (error) {
       failures.push(name);
       endLeftOvers();
@@ -93,9 +102,20 @@ function settingOf({ world, rounds, seconds }: Context, versions: readonly strin
   return `${world.tracks.toLocaleString('en-US')} tracks, ${rounds} rounds of ${seconds} s, ${machine}.`;
 }
 
-function keep(name: string, title: string, report: Report, setting: string): void {
+function resultOf(name: string): string {
+  return join(RESULTS, `${name}.json`);
+}
+
+/** What an earlier run of the same size has kept. */
+function found(name: string, isQuick: boolean): Report | null {
+  if (!existsSync(resultOf(name))) return null;
+  const kept = JSON.parse(readFileSync(resultOf(name), 'utf8')) as Report & { readonly isQuick?: boolean };
+  return kept.isQuick === isQuick ? kept : null;
+}
+
+function keep(name: string, title: string, report: Report, setting: string, isQuick: boolean): void {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, `${name}.md`), `## ${title}\n\n${setting}\n\n${toMarkdown(report, '.')}\n`);
-  writeFileSync(join(RESULTS, `${name}.json`), JSON.stringify({ setting, ...report }, null, 1));
+  writeFileSync(resultOf(name), JSON.stringify({ setting, isQuick, ...report }, null, 1));
   for (const plot of report.plots) writeFileSync(join(RESULTS, `${plot.file}.svg`), toSvg(plot));
 }

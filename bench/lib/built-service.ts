@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import 'reflect-metadata';
 import type { INestApplicationContext, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import type { Recording } from '../../src/recording/recording';
 import { ROOT } from './processes';
 
@@ -27,13 +29,28 @@ function load(path: string): unknown {
   return require(join(SERVICE, path));
 }
 
+/** Runs work on the app as built, without its server, on the database that the environment names. */
+async function withApp<T>(work: (app: INestApplicationContext) => Promise<T>): Promise<T> {
+  const { AppModule } = load('app.module.js') as { AppModule: Type<object> };
+  const { DatabaseConnector } = load('database/database.connector.js') as {
+    DatabaseConnector: Type<{ open(options: object): Promise<void> }>;
+  };
+  const app = await NestFactory.createApplicationContext(AppModule, {
+    abortOnError: false,
+    logger: ['error', 'fatal'],
+  });
+  try {
+    await app.get(DatabaseConnector).open({ shouldMigrate: true, isPatient: false });
+    return await work(app);
+  } finally {
+    await app.close();
+  }
+}
+
 /** Runs work on the repository of tracks, in this process, on the database that the environment names. */
 export async function withTracks<T>(work: (tracks: BulkStorage) => Promise<T>): Promise<T> {
-  const { withApp } = load('cli/app-context.js') as {
-    withApp: (work: (app: INestApplicationContext) => Promise<T>, options: object) => Promise<T>;
-  };
   const { TracksRepository } = load('tracks/tracks.repository.js') as { TracksRepository: Type<BulkStorage> };
-  return withApp((app) => work(app.get(TracksRepository)), { shouldMigrate: true });
+  return withApp((app) => work(app.get(TracksRepository)));
 }
 
 /** Text of a new token. */
@@ -52,26 +69,20 @@ export async function resolveByImport(
   isrcs: readonly string[],
   find: (isrc: string) => Recording,
 ): Promise<{ seconds: number; created: number }> {
-  const { withApp } = load('cli/app-context.js') as {
-    withApp: (work: (app: INestApplicationContext) => Promise<unknown>, options: object) => Promise<void>;
-  };
   const { RecordingSource } = load('recording/recording-source.js') as { RecordingSource: Type<object> };
   const { ImportsService } = load('imports/imports.service.js') as { ImportsService: Type<Importing> };
   const { ImportRunner } = load('imports/import-runner.js') as {
     ImportRunner: Type<{ drain(id: string, signal: AbortSignal): Promise<void> }>;
   };
   const found = { seconds: NaN, created: 0 };
-  await withApp(
-    async (app) => {
-      Object.assign(app.get(RecordingSource), { findByIsrc: (isrc: string) => Promise.resolve(find(isrc)) });
-      const imports = app.get(ImportsService);
-      const { id } = await imports.startList(isrcs, { shouldRefresh: false, createdBy: 'bench' });
-      const startedAt = performance.now();
-      await app.get(ImportRunner).drain(id, new AbortController().signal);
-      found.seconds = (performance.now() - startedAt) / 1000;
-      found.created = (await imports.getImport(id)).counts['created'] ?? 0;
-    },
-    { shouldMigrate: true },
-  );
+  await withApp(async (app) => {
+    Object.assign(app.get(RecordingSource), { findByIsrc: (isrc: string) => Promise.resolve(find(isrc)) });
+    const imports = app.get(ImportsService);
+    const { id } = await imports.startList(isrcs, { shouldRefresh: false, createdBy: 'bench' });
+    const startedAt = performance.now();
+    await app.get(ImportRunner).drain(id, new AbortController().signal);
+    found.seconds = (performance.now() - startedAt) / 1000;
+    found.created = (await imports.getImport(id)).counts['created'] ?? 0;
+  });
   return found;
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +23,8 @@ export interface RunningServer {
   readonly url: string;
   /** Resident memory of each process of it, in MiB, the greatest first. */
   residentMiB(): number[];
+  /** Seconds of processor time that its processes have used so far; null where the system does not tell finely enough. */
+  cpuSeconds(): number | null;
   stop(): Promise<void>;
 }
 
@@ -69,7 +72,8 @@ export async function startServer(
   }
   return {
     url,
-    residentMiB: () => residentOf(child.pid ?? 0),
+    residentMiB: () => groupOf(child.pid ?? 0).map(({ residentMiB }) => residentMiB),
+    cpuSeconds: () => cpuOf(groupOf(child.pid ?? 0).map(({ pid }) => pid)),
     async stop() {
       child.kill('SIGTERM');
       if (await Promise.race([ended.then(() => false), sleep(STOP_TIMEOUT_MS, true, { ref: false })])) {
@@ -90,16 +94,32 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Resident memory of a process and its children, by `ps`, which every Unix has. */
-function residentOf(pid: number): number[] {
+/** A process and its children, the largest first, by `ps`, which every Unix has. */
+function groupOf(of: number): { pid: number; residentMiB: number }[] {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,rss='], { encoding: 'utf8' });
   return stdout
     .trim()
     .split('\n')
     .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([own, parent]) => own === pid || parent === pid)
-    .map(([, , kibibytes = 0]) => kibibytes / 1024)
-    .sort((a, b) => b - a);
+    .filter(([pid, parent]) => pid === of || parent === of)
+    .map(([pid = 0, , kibibytes = 0]) => ({ pid, residentMiB: kibibytes / 1024 }))
+    .sort((a, b) => b.residentMiB - a.residentMiB);
+}
+
+/** Linux tells in hundredths of a second (`proc(5)`, utime and stime); `ps` in whole ones. */
+function cpuOf(pids: readonly number[]): number | null {
+  let ticks = 0;
+  for (const pid of pids) {
+    try {
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      return null;
+    }
+  }
+  return ticks / 100;
 }
 
 /** Runs a TypeScript file of the bench in a process of its own. @throws where it fails */

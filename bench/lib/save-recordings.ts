@@ -5,7 +5,7 @@
 import { withTracks } from './built-service';
 import { recordingAt } from './catalogue';
 
-const AT_ONCE = 500;
+const AT_ONCE = 2_000;
 
 const [from = '0', to = '0', times = '1'] = process.argv.slice(2);
 

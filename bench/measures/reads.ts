@@ -15,6 +15,11 @@ interface Contender {
   readonly server: RunningServer;
 }
 
+/** With the processor time that the server took for a call: that of its database and of whoever asks is not in it. */
+interface Costed extends Load {
+  readonly cpuUs: number;
+}
+
 const CEILING = 'raw node:http, constant body';
 const TYPICAL = 'typical Nest: Express, TypeORM, class-serializer';
 const OURS = 'Deadwax';
@@ -86,14 +91,20 @@ async function compare(
   for (const law of laws) {
     say(`keys: ${law}`);
     const calls = writeReads(join(world.folder, `reads-${law}.txt`), law, world.tracks);
-    const measure = ({ server }: Contender, length = seconds) =>
-      applyLoad({ url: server.url, token: world.token, calls, seconds: length });
+    const measure = async ({ server }: Contender, length = seconds): Promise<Costed> => {
+      const before = server.cpuSeconds();
+      const load = await applyLoad({ url: server.url, token: world.token, calls, seconds: length });
+      const after = server.cpuSeconds();
+      const answers = (load.perSecond + load.refusedPerSecond) * length;
+      return { ...load, cpuUs: before === null || after === null ? NaN : ((after - before) * 1e6) / answers };
+    };
     for (const contender of contenders) await measure(contender, WARM_UP_SECONDS);
     const found = await interleave(
       context,
       contenders,
       (contender) => measure(contender),
-      (load) => `${figure(load.perSecond)} req/s, p99 ${figure(load.p99Ms)} ms`,
+      (load) =>
+        `${figure(load.perSecond)} req/s, p99 ${figure(load.p99Ms)} ms, ${figure(load.cpuUs)} µs of CPU a call`,
     );
     tables.push(tableOf(contenders, found, `Keys ${law === 'zipf' ? "by Zipf's law" : 'uniformly'}`));
     plots.push({
@@ -127,15 +138,21 @@ async function verify(title: string, server: RunningServer, tracks: number, toke
   }
 }
 
-function rateOf(found: ReadonlyMap<Contender, readonly Load[]>, contender: Contender | undefined): number[] {
+function rateOf(
+  found: ReadonlyMap<Contender, readonly Costed[]>,
+  contender: Contender | undefined,
+): number[] {
   return (contender && found.get(contender)?.map(({ perSecond }) => perSecond)) ?? [];
 }
 
 function tableOf(
   contenders: readonly Contender[],
-  found: ReadonlyMap<Contender, readonly Load[]>,
+  found: ReadonlyMap<Contender, readonly Costed[]>,
   title: string,
 ): Table {
+  const cpuOf = (contender: Contender | undefined) =>
+    median((contender && found.get(contender)?.map(({ cpuUs }) => cpuUs)) ?? []);
+  const ceilingCpu = cpuOf(contenders.find((each) => each.title === CEILING));
   const named = (name: string) =>
     median(
       rateOf(
@@ -147,7 +164,17 @@ function tableOf(
   const typical = named(TYPICAL);
   return {
     title,
-    columns: ['server', 'req/s (least-greatest)', 'p50 ms', 'p99 ms', '/ raw', '× typical', 'RSS MiB each'],
+    columns: [
+      'server',
+      'req/s (least-greatest)',
+      'p50 ms',
+      'p99 ms',
+      '/ raw',
+      '× typical',
+      'CPU µs a call',
+      'raw CPU / this',
+      'RSS MiB each',
+    ],
     rows: contenders.map((contender) => {
       const loads = found.get(contender) ?? [];
       const rates = rateOf(found, contender);
@@ -162,6 +189,8 @@ function tableOf(
         figure(median(loads.map(({ p99Ms }) => p99Ms))),
         figure(median(rates) / ceiling),
         figure(median(rates) / typical),
+        figure(cpuOf(contender)),
+        figure(ceilingCpu / cpuOf(contender)),
         figure(median(resident)),
       ];
     }),

@@ -5,6 +5,6 @@ export const SEARCH_TABLES = [
   'track_artist',
   'artist_name_gram',
   'track_word',
-  'track_word_gram',
+  'word_ending',
 ] as const;
 export type SearchTable = (typeof SEARCH_TABLES)[number];

@@ -176,7 +176,7 @@ function tableOf(
 
 async function sizesOf(dataSource: DataSource, artists: number): Promise<string[][]> {
   const rows = await dataSource.query<{ name: string; mb: number | string }[]>(
-    `SELECT table_name AS name, ROUND((data_length + index_length) / 1e6) AS mb FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ('artist_name_gram', 'track_word', 'track_word_gram') ORDER BY table_name`,
+    `SELECT table_name AS name, ROUND((data_length + index_length) / 1e6) AS mb FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ('artist_name_gram', 'track_word', 'word_ending') ORDER BY table_name`,
   );
   return rows.map(({ name, mb }) => [name, artists.toLocaleString('en-US'), String(mb)]);
 }

@@ -1,8 +1,8 @@
 /** A process of its own: `write-rows.ts FOLDER FROM TO` writes the rows that a search reads, of tracks FROM … TO - 1, as files. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { gramsOf, normaliseName } from '../../src/tracks/name-search';
-import { placeOf, toWordRows } from '../../src/tracks/track-entry';
+import { endingsOf, gramsOf, normaliseName } from '../../src/tracks/name-search';
+import { placeOf, toWordRows, wordOfKey } from '../../src/tracks/track-entry';
 import { artistAt, artistPlacesOf, isrcAt } from '../lib/catalogue';
 import { trackTitle } from '../lib/names';
 import { hash } from '../lib/random';
@@ -44,10 +44,9 @@ function writeTrack(n: number): void {
   const entry = { isrc, sortRank, title: titleNorm, artists: credited.map(({ nameNorm }) => nameNorm) };
   for (const row of toWordRows(entry)) {
     write('track_word', [row.word, placeOf(entry), row.title, row.artists?.replaceAll('\n', '\\n') ?? null]);
-    if (row.word === '' || !isNew(row.word)) continue;
-    write('track_word_gram', ['', row.word]);
-    for (const gram of gramsOf(row.word.slice(1)))
-      write('track_word_gram', [row.word.charAt(0) + gram, row.word]);
+    const word = wordOfKey(row.word);
+    if (word === '' || !isNew(word)) continue;
+    for (const ending of endingsOf(word)) write('word_ending', [ending, word]);
   }
 }
 
