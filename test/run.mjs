@@ -19,12 +19,12 @@ const KILL_GRACE_MS = 5_000;
  * that the app learns to read next year stays out too, as do proxies.
  */
 const PASSED_ON =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TERM|COLORTERM|COLUMNS|LINES|LANG|LC_\w+|CI|GITHUB_ACTIONS|FORCE_COLOR|NO_COLOR|DEADWAX_SCHEDULES|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|npm_\w+)$/;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TERM|COLORTERM|COLUMNS|LINES|LANG|LC_\w+|CI|GITHUB_ACTIONS|FORCE_COLOR|NO_COLOR|DEADWAX_(SCHEDULES|SEED|RESTARTS(_RPS)?|IMPORT_ROWS|ONCE_ON)|NODE_(OPTIONS|EXTRA_CA_CERTS|V8_COVERAGE)|npm_\w+)$/;
 
 const ENGINES_BY_PROJECT = {
   unit: [],
-  // Those of `once` also start servers of their own, to see them end.
-  once: ['redis'],
+  // Those of `once` also start servers of their own, to see them end. They need no engine, or SQLite, unless told otherwise.
+  once: ['redis', process.env.DEADWAX_ONCE_ON ?? 'sqlite'].filter((each) => each !== 'sqlite'),
   sqlite: ['redis'],
   mariadb: ['mariadb', 'redis'],
   postgres: ['postgres', 'redis'],
@@ -56,7 +56,8 @@ try {
 
 async function main() {
   const projects = selectedProjects();
-  if (projects.includes('once') && !isAskedOnly) ensureBinaries(['mariadb', 'postgres', 'redis']);
+  if (projects.includes('once') && !isAskedOnly)
+    ensureBinaries(['mariadb', 'postgres', 'redis', 'chromium', 'prometheus', 'haproxy']);
   const engines = isAskedOnly
     ? []
     : [...new Set(projects.flatMap((project) => ENGINES_BY_PROJECT[project] ?? []))];

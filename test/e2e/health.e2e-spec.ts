@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import { VERSION } from '../../src/config/version';
+import { ProcessHealth } from '../../src/health/process.health';
 import { type Answer, startApp, type TestApp } from '../support/app';
 import { expectProblem } from './problem-check';
 
@@ -76,18 +77,57 @@ describe('health', () => {
     await untilStale();
   });
 
+  it('a figure that is worrying is degraded, and makes nothing unready', async () => {
+    const loop = service.app.get(ProcessHealth);
+    jest.spyOn(loop as unknown as { delayMs(): number }, 'delayMs').mockReturnValue(900);
+    const full = await service.call('GET', '/health', { token: service.tokens.operator });
+    expect([full.status, full.body.status]).toEqual([200, 'degraded']);
+    expect(full.body.details.eventLoop).toMatchObject({ status: 'degraded', p99Ms: 900 });
+    expect((await probe('ready')).body).toEqual({ status: 'ok' });
+  });
+
+  it('is not told in full without the scope', async () => {
+    expectProblem(await service.call('GET', '/health', { token: null }), 'unauthenticated', '/health');
+    const { reader } = service.tokens;
+    expectProblem(await service.call('GET', '/health', { token: reader }), 'insufficient-scope', '/health');
+  });
+
+  it('a process that leaves is not ready at once, lives, and says so in full', async () => {
+    const other = await startApp();
+    try {
+      const ask = (path: string) => other.call('GET', path, { token: other.tokens.operator });
+      expect((await ask('/health/ready')).status).toBe(200);
+      other.app.getHttpAdapter().getInstance().departure.begin();
+      const ready = await ask('/health/ready');
+      expect([ready.status, ready.body]).toEqual([503, { status: 'error' }]);
+      expect(ready.headers.get('connection')).toBe('close');
+      expect((await ask('/health/live')).status).toBe(200);
+      const full = await ask('/health');
+      expect([full.status, full.body.status]).toEqual([503, 'shutting_down']);
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('the full view, for whoever may see it', async () => {
     const answer = await service.call('GET', '/health', { token: service.tokens.operator });
     expect(answer.status).toBe(200);
     expect(answer.headers.get('cache-control')).toBe('no-store');
+    // A loaded machine can slow the event loop, which is told, and no fault.
+    const { eventLoop } = answer.body.details;
+    expect(['up', 'degraded']).toContain(eventLoop.status);
     expect(answer.body).toMatchObject({
-      status: 'ok',
+      status: eventLoop.status === 'up' ? 'ok' : 'degraded',
       details: {
         database: { status: 'up', engine: service.database.engine, state: 'ready' },
         source: { status: 'up', name: 'sample' },
         process: { status: 'up', version: VERSION, uptimeSeconds: expect.any(Number) },
+        eventLoop: { p99Ms: expect.any(Number) },
       },
     });
+    expect(answer.body.details.process.heapBytes).toBeLessThan(answer.body.details.process.heapLimitBytes);
+    expect(Object.keys(answer.body.details).includes('disk')).toBe(service.database.engine === 'sqlite');
+    expect(answer.body.details).not.toHaveProperty('redis');
     expect(answer.body.details.process.residentBytes).toBeGreaterThan(10_000_000);
     expect(answer.text).not.toMatch(/127\.0\.0\.1|password|deadwax_[0-9a-f]/);
   });

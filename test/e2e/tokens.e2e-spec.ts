@@ -88,6 +88,8 @@ describe('POST /v1/tokens', () => {
       expiresAt: '2096-02-29T12:00:00.1234+05:30',
     });
     expect(twice.body).toMatchObject({ scopes: ['ops:read'], expiresAt: '2096-02-29T06:30:00.123Z' });
+    const small = await create({ name: 'x', role: 'reader', expiresAt: '2096-02-29t12:00:00z' });
+    expect(small.body).toMatchObject({ expiresAt: '2096-02-29T12:00:00.000Z' });
     expect((await create({ name: 'x', role: 'reader', expiresAt: null })).body).toMatchObject({
       expiresAt: null,
     });

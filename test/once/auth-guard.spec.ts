@@ -39,8 +39,12 @@ function calling(handler: keyof Handlers, ...headers: string[]): Promise<boolean
   return guard.canActivate({
     getHandler: () => Object.getOwnPropertyDescriptor(Handlers.prototype, handler)?.value as unknown,
     getClass: () => Handlers,
+    getType: () => 'http',
     switchToHttp: () => ({
-      getRequest: () => ({ headers: { authorization }, raw: { headersDistinct, rawHeaders } }),
+      getRequest: () => ({
+        headers: { authorization },
+        raw: { headers: { authorization }, headersDistinct, rawHeaders },
+      }),
       getResponse: () => ({}),
     }),
   } as unknown as ExecutionContext);

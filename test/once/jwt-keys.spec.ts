@@ -140,12 +140,46 @@ describe('S10 how long keys are good', () => {
     expect(await world.accepts(token)).toBe(false);
   });
 
-  it('the last key taken away leaves none, and health says so', async () => {
+  it.each([
+    ['no keys', { keys: [] }],
+    [
+      'none of use',
+      {
+        keys: [
+          { kty: 'oct', k: 'AAAA' },
+          { kty: 'EC', crv: 'P-384' },
+        ],
+      },
+    ],
+  ])('a list with %s takes none back until they are too old, and health says so', async (_, document) => {
     expect(await world.accepts(token)).toBe(true);
-    world.provider.keys.pop();
+    world.provider.handler = (_request, response) => response.end(JSON.stringify(document));
     world.wait(10 * MINUTE);
+    expect(await world.accepts(token)).toBe(true);
+    expect(await world.accepts(await world.provider.token(key, { jti: 'another' }))).toBe(true);
+    expect(world.keys.report()).toMatchObject({
+      ...{ state: 'degraded', keys: 1 },
+      lastFailure: { message: 'it publishes no key of use any more' },
+    });
+    world.wait(KEYS_KEPT_MS);
     expect(await world.accepts(token)).toBe(false);
     expect(world.keys.report()).toMatchObject({ state: 'degraded', keys: 0 });
+  });
+
+  it('two keys that a token without a name can mean are both tried, and a stranger is not let in', async () => {
+    const second = await world.provider.addKey();
+    for (const each of [key, second]) {
+      expect(await world.accepts(await world.provider.token(each, {}, { kid: undefined }))).toBe(true);
+    }
+    expect(await world.accepts(await world.provider.token(await makeKey(), {}, { kid: undefined }))).toBe(
+      false,
+    );
+  });
+
+  it('two keys of one name are both tried', async () => {
+    const second = await world.provider.addKey('RS256', key.kid);
+    for (const each of [key, second])
+      expect(await world.accepts(await world.provider.token(each))).toBe(true);
   });
 
   it('another key under the name of a removed one is another key', async () => {

@@ -134,6 +134,43 @@ describe('four workers on one SQLite file', () => {
   });
 });
 
+it('tells the figures of all workers whichever is scraped, and no count falls when one ends', async () => {
+  const two = await start({ WEB_CONCURRENCY: '2' });
+  const scrape = async () => {
+    const answer = await fetch(`${two.url}/metrics`, {
+      headers: { authorization: `Bearer ${two.token}`, connection: 'close' },
+    });
+    expect(answer.status).toBe(200);
+    const text = await answer.text();
+    const figure = (name: string) =>
+      text
+        .split('\n')
+        .filter((line) => line.startsWith(name))
+        .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    const probes =
+      'deadwax_http_request_duration_seconds_count{method="GET",route="/health/startup",status="200"}';
+    return {
+      probes: figure(probes),
+      info: figure('deadwax_build_info'),
+      connections: figure('deadwax_database_connections{'),
+      ready: figure('deadwax_database_ready'),
+    };
+  };
+  const visit = async (times: number) => {
+    for (let count = 0; count < times; count++)
+      await fetch(`${two.url}/health/startup`, { headers: { connection: 'close' } });
+  };
+  await visit(40);
+  expect(await scrape()).toEqual({ probes: 40, info: 1, connections: 2, ready: 1 });
+  const [victim = 0] = workersOf(two.running);
+  process.kill(victim, 'SIGKILL');
+  await until(() => !isAlive(victim) && workersOf(two.running).length === 2, 'another worker');
+  await visit(5);
+  expect(await scrape()).toMatchObject({ probes: 45, info: 1 });
+  two.running.child.kill('SIGTERM');
+  expect((await two.running.ended).code).toBe(0);
+});
+
 it('is not outlived by its workers, however it ends', async () => {
   const { running } = await start({ WEB_CONCURRENCY: '2' });
   const workers = workersOf(running);

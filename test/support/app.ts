@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { configureApp } from '../../src/app';
+import { type AppOptions, configureApp } from '../../src/app';
 import { AppModule } from '../../src/app.module';
 import { ApiTokensService } from '../../src/auth/api-tokens.service';
 import { ROLES, type Role } from '../../src/auth/scopes';
@@ -59,7 +59,10 @@ export function spotifyEnvironment(fake: SpotifyFake): Record<string, string> {
 }
 
 /** Starts the app as `serve` does, with these settings and no others. Without Spotify settings the sample catalogue serves. */
-export async function startApp(environment: Readonly<Record<string, string>> = {}): Promise<TestApp> {
+export async function startApp(
+  environment: Readonly<Record<string, string>> = {},
+  options: AppOptions = {},
+): Promise<TestApp> {
   const database = await createTestDatabase();
   const app = await withEnvironment({ DATABASE_URL: database.url, LOG_LEVEL: 'silent', ...environment }, () =>
     NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(settings().http), {
@@ -68,7 +71,7 @@ export async function startApp(environment: Readonly<Record<string, string>> = {
       bodyParser: false,
     }),
   );
-  configureApp(app);
+  configureApp(app, options);
   await app.listen(0, '127.0.0.1');
   await app.get(DatabaseConnector).open();
   const url = (await app.getUrl()).replace(/\/$/, '');
@@ -103,7 +106,7 @@ export async function startApp(environment: Readonly<Record<string, string>> = {
       const text = await response.text();
       conformity ??= new OpenApiConformity(describeApi(app));
       conformity.check({ method, path, status: response.status, headers: response.headers, text });
-      const isJson = /^application\/(\w+\+)?json/.test(response.headers.get('content-type') ?? '');
+      const isJson = /^application\/([\w-]+\+)?json/.test(response.headers.get('content-type') ?? '');
       return {
         status: response.status,
         headers: response.headers,

@@ -83,6 +83,8 @@ function compile(from: string, to: string): void {
     const filename = join(from, name);
     const { code } = transformSync(readFileSync(filename, 'utf8'), {
       ...options,
+      // The build leaves `import()` alone, since what tsc makes of a file tells Node its exports; what this compiler makes does not.
+      module: { type: 'commonjs', ignoreDynamic: false },
       swcrc: false,
       sourceMaps: false,
       filename,

@@ -88,7 +88,7 @@ export class OpenApiConformity {
       validate = this.ajv.compile({ $ref: `document#${pointer}` });
       this.validators.set(pointer, validate);
     }
-    const isJson = /^application\/(\w+\+)?json$/.test(mediaType);
+    const isJson = /^application\/([\w-]+\+)?json$/.test(mediaType);
     if (validate(isJson ? JSON.parse(text) : text)) return null;
     return this.ajv.errorsText((validate.errors ?? []).slice(0, 5), { dataVar: 'body' });
   }

@@ -44,6 +44,16 @@ export class Timeline {
     this.now = endMs;
   }
 
+  /** Goes to what is due next, however far off. False where nothing is. */
+  runNext(): boolean {
+    const [next] = this.heap;
+    if (next === undefined) return false;
+    this.pop();
+    this.now = next.at;
+    next.run();
+    return true;
+  }
+
   private pop(): void {
     this.swap(0, this.heap.length - 1);
     this.heap.pop();

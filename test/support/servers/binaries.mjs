@@ -5,7 +5,14 @@ import { delimiter, join } from 'node:path';
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 const POLICY = '/usr/sbin/policy-rc.d';
 
-const PACKAGES = { mariadb: 'mariadb-server', postgres: 'postgresql', redis: 'redis-server' };
+const PACKAGES = {
+  mariadb: 'mariadb-server',
+  postgres: 'postgresql',
+  redis: 'redis-server',
+  chromium: 'chromium',
+  prometheus: 'prometheus',
+  haproxy: 'haproxy',
+};
 
 /** Says what a person has to do before the tests can run. */
 export class MissingServerError extends Error {}
@@ -28,9 +35,20 @@ function findBinaries(engine) {
     const init = findProgram('mariadb-install-db', systemFolders());
     return server && init ? { server, init } : null;
   }
-  if (engine === 'redis') {
-    const server = findProgram('redis-server', systemFolders());
+  if (engine === 'chromium') {
+    // The browser that opens the pages.
+    const server =
+      findProgram('chromium', systemFolders()) ?? findProgram('chromium-browser', systemFolders());
     return server ? { server } : null;
+  }
+  if (engine === 'redis' || engine === 'haproxy') {
+    const server = findProgram(engine === 'redis' ? 'redis-server' : 'haproxy', systemFolders());
+    return server ? { server } : null;
+  }
+  if (engine === 'prometheus') {
+    const server = findProgram('prometheus', systemFolders());
+    const init = findProgram('promtool', systemFolders());
+    return server && init ? { server, init } : null;
   }
   // Debian keeps these out of the PATH, a folder for each major version.
   const folders = [...versionFolders('/usr/lib/postgresql'), ...systemFolders()];
@@ -109,7 +127,7 @@ function run(asRoot, command) {
 function refuse(engines) {
   const packages = engines.map((engine) => PACKAGES[engine]).join(' ');
   throw new MissingServerError(
-    `The tests start their own servers, and the programs of ${engines.join(' and ')} are not installed.\n` +
+    `The tests start their own servers and browser, and the programs of ${engines.join(' and ')} are not installed.\n` +
       `Install them, e.g.: sudo apt-get install --no-install-recommends ${packages}\n` +
       '(no running server is needed: each run starts private ones and removes them)',
   );

@@ -6,7 +6,7 @@ import { type Policy, POLICY } from '../../src/auth/policy.decorators';
 import { SCOPES, type Scope } from '../../src/auth/scopes';
 import { forge, KeyServer } from '../fakes/oidc/key-server';
 import { startApp, type TestApp } from '../support/app';
-import { expectProblem } from './problem-check';
+import { expectProblem } from '../e2e/problem-check';
 
 const ROLE_NAMES = ['reader', 'editor', 'operator', 'admin'] as const;
 
@@ -58,6 +58,9 @@ describe('S14 every route for every role', () => {
     'POST /v1/imports/:id/cancel': 'imports:write',
     'POST /v1/imports/:id/retry': 'imports:write',
     'GET /v1/exports/tracks': 'tracks:read',
+    'GET /graphql/assets/:name': 'none',
+    'GET /graphql': 'any',
+    'POST /graphql': 'any',
     'GET /health': 'ops:read',
     'GET /metrics': 'ops:read',
     'GET /health/live': 'none',
@@ -102,7 +105,9 @@ describe('S14 every route for every role', () => {
     );
     // What no handler of ours answers: documents, and nothing else.
     const others = Object.keys(POLICIES).filter((route) => !(route in declared));
-    expect(others.filter((route) => !/^GET \/(docs|problems|openapi\.json)/.test(route))).toEqual([]);
+    expect(
+      others.filter((route) => !/^(GET|POST) \/(docs|problems|openapi\.json|graphql)/.test(route)),
+    ).toEqual([]);
   });
 
   it.each(Object.entries(POLICIES))(
@@ -154,6 +159,20 @@ describe('S14 every route for every role', () => {
           if (verb !== 'HEAD') expectProblem(answer, 'insufficient-scope', path);
         }
       }
+    }
+  });
+});
+
+describe('a token without the scope', () => {
+  it.each([
+    ['broken JSON', { 'content-type': 'application/json' }, '{"isrc":'],
+    ['another type', { 'content-type': 'text/plain' }, 'x'],
+    ['no fields that are known', { 'content-type': 'application/json' }, '{"a":1}'],
+    ['a body too large', { 'content-type': 'application/json' }, JSON.stringify('x'.repeat(1_100_000))],
+  ])('is told so whatever the body: %s', async (_, headers, body) => {
+    for (const path of ['/v1/tracks', '/v1/tokens', '/v1/imports']) {
+      const answer = await service.call('POST', path, { token: service.tokens.reader, headers, body });
+      expectProblem(answer, 'insufficient-scope', path);
     }
   });
 });

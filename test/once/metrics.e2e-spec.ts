@@ -1,6 +1,7 @@
 import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { spotifyEnvironment, startApp, type TestApp } from '../support/app';
-import { expectProblem } from './problem-check';
+import { finished } from '../support/imports';
+import { expectProblem } from '../e2e/problem-check';
 
 describe('metrics', () => {
   let service: TestApp;
@@ -38,6 +39,32 @@ describe('metrics', () => {
     expect(text).toMatch(/^deadwax_build_info\{version="[^"]+",node="v[^"]+"\} 1$/m);
     expect(text).toMatch(/^process_resident_memory_bytes \d+$/m);
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+  });
+
+  it('tells what imports made of their rows, and what is left', async () => {
+    const { body } = await service.call('POST', '/v1/imports', {
+      json: { isrcs: ['USWB10102873', 'US-WB1-01-02873', 'nonsense', 'QZZZZ9900001'] },
+    });
+    await finished(service, body.id as string);
+    const text = await scrape();
+    const rows = Object.fromEntries(
+      [...text.matchAll(/^deadwax_import_rows_total\{status="([\w-]+)"\} (\d+)$/gm)].map(
+        ([, status, count]) => [status, Number(count)],
+      ),
+    );
+    expect(rows).toEqual({
+      created: 1,
+      existing: 0,
+      refreshed: 0,
+      duplicate: 1,
+      'not-found': 1,
+      invalid: 1,
+      failed: 0,
+    });
+    expect(text).toMatch(/^deadwax_import_backlog_rows 0$/m);
+    expect(text).toMatch(/^deadwax_imports\{status="running"\} 0$/m);
+    expect(text).toMatch(/^deadwax_import_oldest_seconds 0$/m);
+    expect(text).toMatch(/^deadwax_import_stalled_seconds 0$/m);
   });
 
   it('O08 has the same series after many ISRCs, names, methods and junk paths', async () => {

@@ -1,6 +1,6 @@
 import { type Answer, startApp, type TestApp } from '../support/app';
-import { expectProblem } from './problem-check';
-import { type RawAnswer, sendRaw } from './raw-http';
+import { expectProblem } from '../e2e/problem-check';
+import { type RawAnswer, sendRaw } from '../e2e/raw-http';
 
 /* Requests that are wrong before any handler sees them. On the sample catalogue. */
 

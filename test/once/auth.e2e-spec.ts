@@ -4,8 +4,8 @@ import { ApiTokensService } from '../../src/auth/api-tokens.service';
 import { ROLES, SCOPES } from '../../src/auth/scopes';
 import { type Answer, startApp, type TestApp } from '../support/app';
 import { countQueriesOfCalls } from '../support/query-count';
-import { expectProblem } from './problem-check';
-import { sendRaw } from './raw-http';
+import { expectProblem } from '../e2e/problem-check';
+import { sendRaw } from '../e2e/raw-http';
 
 const BOOTSTRAP = 'text-of-an-admin-token-made-elsewhere';
 const ROLE_NAMES = ['reader', 'editor', 'operator', 'admin'] as const;

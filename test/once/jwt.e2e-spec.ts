@@ -2,7 +2,7 @@ import { decodeProtectedHeader } from 'jose';
 import { KEYS_COOLDOWN_MS } from '../../src/auth/jwt-keys';
 import { OIDC_AUDIENCE, OidcProvider } from '../fakes/oidc/oidc-provider';
 import { type Answer, startApp, type TestApp } from '../support/app';
-import { expectProblem } from './problem-check';
+import { expectProblem } from '../e2e/problem-check';
 
 /* A real provider, asked as a client asks it, and rotated, stopped and started as its operator does. */
 

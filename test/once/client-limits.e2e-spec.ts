@@ -5,7 +5,7 @@ import { ClientLimits } from '../../src/client-limits/client-limits';
 import { type Answer, startApp, type TestApp } from '../support/app';
 import { createTestRedis, type TestRedis } from '../support/redis';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
-import { expectProblem } from './problem-check';
+import { expectProblem } from '../e2e/problem-check';
 
 const REQUESTS = 20;
 const FAILURES = 10;

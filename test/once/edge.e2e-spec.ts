@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startApp, type TestApp } from '../support/app';
-import { expectProblem } from './problem-check';
-import { sendRaw } from './raw-http';
+import { expectProblem } from '../e2e/problem-check';
+import { sendRaw } from '../e2e/raw-http';
 
 const ORIGIN = 'https://app.example.org';
 const FORGED = {
