@@ -17,7 +17,7 @@ const base = {
   setupFiles: ['<rootDir>/test/support/network-guard.ts'],
 };
 
-/** Every suite that touches a database runs on every engine. */
+/** Every suite whose outcome could hang on the engine runs on every engine. */
 const onEngine = (engine) => ({
   ...base,
   displayName: engine,
@@ -26,8 +26,6 @@ const onEngine = (engine) => ({
     '<rootDir>/test/e2e/**/*.e2e-spec.ts',
     '<rootDir>/test/contract/**/*.spec.ts',
   ],
-  // Processes that are killed and started anew, for minutes: one embedded engine and one server are enough.
-  testPathIgnorePatterns: engine === 'postgres' ? ['/import-crash\\.'] : [],
   globals: { DATABASE_ENGINE: engine },
 });
 
@@ -40,9 +38,9 @@ module.exports = {
     {
       ...base,
       displayName: 'once',
-      testMatch: ['<rootDir>/test/once/**/*.spec.ts'],
+      testMatch: ['<rootDir>/test/once/**/*.spec.ts', '<rootDir>/test/once/**/*.e2e-spec.ts'],
       // Where one is needed all the same.
-      globals: { DATABASE_ENGINE: 'sqlite' },
+      globals: { DATABASE_ENGINE: process.env.DEADWAX_ONCE_ON ?? 'sqlite' },
     },
     ...['sqlite', 'mariadb', 'postgres'].map(onEngine),
   ],
