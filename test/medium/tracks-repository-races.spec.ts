@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { judgeDatabaseError } from '../../src/common/database-error';
 import type { Isrc } from '../../src/recording/isrc';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
@@ -41,6 +42,21 @@ function replica(n: number): TracksRepository {
   return n % 2 === 0 ? first : second;
 }
 
+/**
+ * As a client does that is told to try again: on a busy machine so many writers on so few rows outlast the service's own patience.
+ * Whatever is no matter of time fails the test.
+ */
+async function patiently<T>(write: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + 45_000;
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (judgeDatabaseError(error) === 'unknown' || performance.now() > deadline) throw error;
+    }
+  }
+}
+
 /** The same numbers every time. */
 function randomOf(seed: number): (below: number) => number {
   let state = seed;
@@ -64,7 +80,7 @@ it('tells one of fifty that it created the track, and keeps the order of the art
   );
   const recording = aRecording({ isrc: isrcOf(1), artists });
   const outcomes = await Promise.all(
-    Array.from({ length: 50 }, (_, n) => replica(n).saveRecording(recording, ALWAYS)),
+    Array.from({ length: 50 }, (_, n) => patiently(() => replica(n).saveRecording(recording, ALWAYS))),
   );
   expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1);
   expect(outcomes.filter((outcome) => outcome === 'replaced')).toHaveLength(49);
@@ -76,17 +92,15 @@ it('saves 200 tracks that share artists and albums, all at once', async () => {
   const random = randomOf(2);
   const artists = Array.from({ length: 30 }, (_, n) => anArtist(`Shared ${n}`));
   await Promise.all(
-    Array.from({ length: 200 }, (_, n) =>
-      replica(n).saveRecording(
-        aRecording({
-          isrc: isrcOf(n),
-          title: `Song ${n}`,
-          artists: shuffled(artists, random).slice(0, 8),
-          album: anAlbum({ id: `album-${random(10)}` }),
-        }),
-        ALWAYS,
-      ),
-    ),
+    Array.from({ length: 200 }, (_, n) => {
+      const recording = aRecording({
+        isrc: isrcOf(n),
+        title: `Song ${n}`,
+        artists: shuffled(artists, random).slice(0, 8),
+        album: anAlbum({ id: `album-${random(10)}` }),
+      });
+      return patiently(() => replica(n).saveRecording(recording, ALWAYS));
+    }),
   );
   const [dataSource] = dataSources as [DataSource];
   expect(await dataSource.manager.count(Track)).toBe(200);
@@ -102,7 +116,7 @@ it.each([3, 4, 5])(
     const outcomes = await Promise.all(
       Array.from({ length: 120 }, async (_, n) => {
         const isrc = isrcOf(random(6));
-        if (random(3) === 0) return replica(n).deleteTrack(isrc);
+        if (random(3) === 0) return patiently(() => replica(n).deleteTrack(isrc));
         const artists = shuffled([0, 1, 2, 3, 4, 5], random)
           .slice(0, 1 + random(4))
           // Now and then an artist has a new name.
@@ -113,7 +127,8 @@ it.each([3, 4, 5])(
           artists,
           album: anAlbum({ id: `album-${random(4)}` }),
         });
-        return replica(n).saveRecording(recording, { onlyIfStored: random(2) === 0 });
+        const onlyIfStored = random(2) === 0;
+        return patiently(() => replica(n).saveRecording(recording, { onlyIfStored }));
       }),
     );
     expect(outcomes).toHaveLength(120);

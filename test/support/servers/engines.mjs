@@ -137,6 +137,7 @@ max_connections = 300
 password_encryption = 'scram-sha-256'
 shared_buffers = 64MB
 fsync = off
+deadlock_timeout = 100ms
 synchronous_commit = off
 full_page_writes = off
 wal_level = minimal
