@@ -12,6 +12,7 @@ import { preferredType } from './media-type';
 import { Departure } from './departure';
 import { describeProblem, pathOf, toAppError } from './problem';
 import { producedBy } from './produces.decorator';
+import { takeBodies } from './request-bodies';
 import { currentCall, requestIdOf } from './request-identity';
 import { secure, SECURITY_HEADERS } from './security-headers';
 
@@ -19,11 +20,8 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 const HEADER_LIMIT_BYTES = 16 * 1024;
 const URL_LIMIT_CHARACTERS = 8 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
-const BODY_TIMEOUT_MS = 30_000;
 /** Uploads that are read as streams may come over slow lines. */
 const STREAM_TIMEOUT_MS = 15 * 60_000;
-/** What is left of an upload that was refused is read for so long: a client that still sends would miss the answer. */
-const LINGER_MS = 5_000;
 const CONNECTIONS_CHECK_MS = 2_000;
 
 const OVERLOAD_RETRY_AFTER_S = 2;
@@ -75,10 +73,9 @@ export function createHttpAdapter({
     clientErrorHandler: answerBrokenRequest,
   });
   const server = adapter.getInstance<FastifyInstance>();
-  server.removeContentTypeParser('text/plain');
-  readJsonBodies(server);
-  handStreamsOn(server);
-  limitBodyTime(server);
+  takeBodies(server, (socket) => {
+    answerBrokenRequest(Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
+  });
 
   // Twice where there is a body: reading it leaves the context of the hook before it.
   const enterCall = (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
@@ -160,23 +157,6 @@ function overloaded(): AppError {
   });
 }
 
-/** JSON in UTF-8 alone; no body at all is no error here, the schema of the call decides. */
-function readJsonBodies(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error');
-  server.removeContentTypeParser('application/json');
-  server.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const charset =
-      /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
-    if (!/^utf-?8$/i.test(charset)) {
-      done(new AppError('unsupported-media-type', 'The body must be JSON in UTF-8.'));
-    } else if (body === '') {
-      done(null, undefined);
-    } else {
-      void parse(request, body, done);
-    }
-  });
-}
-
 /** What a way around Fastify has to keep to. */
 export interface Edge {
   readonly admission: Admission;
@@ -195,71 +175,6 @@ declare module 'fastify' {
     /** Whether and how this server leaves. */
     readonly departure: Departure;
   }
-  /** What a route may say of itself, by `@RouteFacts`. */
-  interface FastifyContextConfig {
-    /** Its handler reads the body as a stream, of whatever type, and limits it. */
-    readonly streamsBody?: boolean;
-  }
-}
-
-/** The body under this type is handed on unread. Fastify chooses parsers by type alone, and so never by the route. */
-const STREAM = 'application/vnd.deadwax.stream';
-
-/** Routes that stream get the request as it is: who calls is then known before anything of the body is read. */
-function handStreamsOn(server: FastifyInstance): void {
-  server.addContentTypeParser(STREAM, (request, payload, done) => {
-    done(
-      request.routeOptions.config.streamsBody === true
-        ? null
-        : new AppError(
-            'unsupported-media-type',
-            'The body must be JSON: Content-Type application/json, UTF-8.',
-          ),
-      payload,
-    );
-  });
-  server.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.streamsBody === true) {
-      request.headers = { 'content-type': STREAM };
-      reply.raw.once('finish', () => {
-        lingerOver(request.raw);
-      });
-    }
-    done();
-  });
-}
-
-function lingerOver(raw: IncomingMessage): void {
-  if (raw.complete) return;
-  raw.unpipe();
-  raw.resume();
-  const timer = setTimeout(() => raw.destroy(), LINGER_MS);
-  raw.once('close', () => {
-    clearTimeout(timer);
-  });
-}
-
-/** Node has one limit of time for all requests, and streams need a long one: bodies of other routes are cut here. */
-function limitBodyTime(server: FastifyInstance): void {
-  server.addHook('onRequest', (request, _reply, done) => {
-    const { raw } = request;
-    const hasBody =
-      raw.headers['content-length'] !== undefined || raw.headers['transfer-encoding'] !== undefined;
-    if (hasBody && request.routeOptions.config.streamsBody !== true) {
-      const timer = setTimeout(() => {
-        if (!raw.complete) {
-          answerBrokenRequest(
-            Object.assign(new Error('slow body'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
-            raw.socket,
-          );
-        }
-      }, BODY_TIMEOUT_MS);
-      raw.once('close', () => {
-        clearTimeout(timer);
-      });
-    }
-    done();
-  });
 }
 
 /** Remembers the methods of every path as it is registered, to tell 405 from 404. */

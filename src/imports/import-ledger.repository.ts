@@ -156,11 +156,7 @@ export class ImportLedgerRepository {
       const { affected: taken } = await manager
         .createQueryBuilder()
         .update(ImportRow)
-        .set({
-          fence: owner.fence,
-          attempts: () => 'attempts + 1',
-          freeAt: leaseUntil,
-        })
+        .set({ fence: owner.fence, attempts: () => 'attempts + 1', freeAt: leaseUntil })
         .where(chosen)
         .andWhere(isDue('free_at_ms', now, LONGEST_ROW_WAIT_MS))
         .execute();
