@@ -1,11 +1,12 @@
 /**
  * `npm run bench:auth`: what authentication costs, of one check and of a whole call. See README.md beside it.
  */
-import { execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cpuOf, median, message, startApart } from '../lib/forked.mjs';
 import { makeToken, serveKeys } from './provider.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
@@ -122,42 +123,11 @@ end`,
   return { rate: (requests / micros) * 1e6, micros: (after - before) / requests };
 }
 
-/** In a process of its own, with nothing of this environment but where programs are. */
 function start(file, settings) {
-  const child = fork(new URL(file, import.meta.url), {
-    env: {
-      PATH: process.env.PATH,
-      NODE_ENV: 'test',
-      LOG_LEVEL: 'silent',
-      CLIENT_REQUESTS_PER_MINUTE: '0',
-      DATABASE_URL: `sqlite:${join(folder, `${children.length}.db`)}`,
-      ...settings,
-    },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  const child = startApart(new URL(file, import.meta.url), {
+    DATABASE_URL: `sqlite:${join(folder, `${children.length}.db`)}`,
+    ...settings,
   });
   children.push(child);
   return child;
-}
-
-function message(child) {
-  return new Promise((resolve, reject) => {
-    const fail = () => reject(new Error('a part of the bench ended early'));
-    child.once('exit', fail);
-    child.once('message', (told) => {
-      child.off('exit', fail);
-      resolve(told);
-    });
-  });
-}
-
-async function cpuOf(server) {
-  const answer = message(server);
-  server.send('cpu');
-  return (await answer).cpuMicros;
-}
-
-function median(values) {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -2,12 +2,13 @@
  * `npm run bench:graphql`: one track, and 100 tracks with artists and album, beside REST and beside a bare Mercurius server on the same
  * file. See README.md beside it.
  */
-import { fork, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cpuOf, median, message, startApart } from '../lib/forked.mjs';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 7);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 2);
@@ -139,41 +140,8 @@ async function load({ server: { child, url, token }, call: { path, method, body 
   return { rate: result['2xx'] / result.duration, micros: (after - before) / result['2xx'] };
 }
 
-/** In a process of its own, with nothing of this environment but where programs are. */
 async function start(name, settings) {
-  const child = fork(new URL(name, import.meta.url), {
-    env: {
-      PATH: process.env.PATH,
-      NODE_ENV: 'test',
-      LOG_LEVEL: 'silent',
-      CLIENT_REQUESTS_PER_MINUTE: '0',
-      ...settings,
-    },
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  const child = startApart(new URL(name, import.meta.url), settings);
   children.push(child);
   return { child, ...(await message(child)) };
-}
-
-function message(child) {
-  return new Promise((resolve, reject) => {
-    const fail = () => reject(new Error('a part of the bench ended early'));
-    child.once('exit', fail);
-    child.once('message', (told) => {
-      child.off('exit', fail);
-      resolve(told);
-    });
-  });
-}
-
-async function cpuOf(child) {
-  const answer = message(child);
-  child.send('cpu');
-  return (await answer).cpuMicros;
-}
-
-function median(values) {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
