@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Isrc } from '../../src/recording/isrc';
+import { judgeDatabaseError } from '../../src/common/database-error';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
@@ -9,7 +10,7 @@ import { assertConsistent } from '../support/consistency';
 import { openMigrated } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const ALWAYS = { onlyIfStored: false };
 
@@ -41,6 +42,20 @@ function replica(n: number): TracksRepository {
   return n % 2 === 0 ? first : second;
 }
 
+/**
+ * What callers do who are told to come back: on a machine that does much else, those who crowd on one row can wait for their turn
+ * longer than the repository bears. What it gave up is rolled back.
+ */
+async function insist<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (judgeDatabaseError(error) !== 'retry') throw error;
+    }
+  }
+}
+
 /** The same numbers every time. */
 function randomOf(seed: number): (below: number) => number {
   let state = seed;
@@ -64,7 +79,7 @@ it('tells one of fifty that it created the track, and keeps the order of the art
   );
   const recording = aRecording({ isrc: isrcOf(1), artists });
   const outcomes = await Promise.all(
-    Array.from({ length: 50 }, (_, n) => replica(n).saveRecording(recording, ALWAYS)),
+    Array.from({ length: 50 }, (_, n) => insist(() => replica(n).saveRecording(recording, ALWAYS))),
   );
   expect(outcomes.filter((outcome) => outcome === 'created')).toHaveLength(1);
   expect(outcomes.filter((outcome) => outcome === 'replaced')).toHaveLength(49);
@@ -76,17 +91,15 @@ it('saves 200 tracks that share artists and albums, all at once', async () => {
   const random = randomOf(2);
   const artists = Array.from({ length: 30 }, (_, n) => anArtist(`Shared ${n}`));
   await Promise.all(
-    Array.from({ length: 200 }, (_, n) =>
-      replica(n).saveRecording(
-        aRecording({
-          isrc: isrcOf(n),
-          title: `Song ${n}`,
-          artists: shuffled(artists, random).slice(0, 8),
-          album: anAlbum({ id: `album-${random(10)}` }),
-        }),
-        ALWAYS,
-      ),
-    ),
+    Array.from({ length: 200 }, (_, n) => {
+      const recording = aRecording({
+        isrc: isrcOf(n),
+        title: `Song ${n}`,
+        artists: shuffled(artists, random).slice(0, 8),
+        album: anAlbum({ id: `album-${random(10)}` }),
+      });
+      return insist(() => replica(n).saveRecording(recording, ALWAYS));
+    }),
   );
   const [dataSource] = dataSources as [DataSource];
   expect(await dataSource.manager.count(Track)).toBe(200);
@@ -102,7 +115,7 @@ it.each([3, 4, 5])(
     const outcomes = await Promise.all(
       Array.from({ length: 120 }, async (_, n) => {
         const isrc = isrcOf(random(6));
-        if (random(3) === 0) return replica(n).deleteTrack(isrc);
+        if (random(3) === 0) return insist(() => replica(n).deleteTrack(isrc));
         const artists = shuffled([0, 1, 2, 3, 4, 5], random)
           .slice(0, 1 + random(4))
           // Now and then an artist has a new name.
@@ -113,7 +126,8 @@ it.each([3, 4, 5])(
           artists,
           album: anAlbum({ id: `album-${random(4)}` }),
         });
-        return replica(n).saveRecording(recording, { onlyIfStored: random(2) === 0 });
+        const options = { onlyIfStored: random(2) === 0 };
+        return insist(() => replica(n).saveRecording(recording, options));
       }),
     );
     expect(outcomes).toHaveLength(120);

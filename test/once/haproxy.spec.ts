@@ -198,7 +198,7 @@ it('all servers together keep to one budget', async () => {
       statuses.add((await call('/v1/tracks', { isrc: isrcOf(260 + at) })).status),
     ),
   );
-  expect([...statuses].every((status) => [201, 503].includes(status))).toBe(true);
+  expect([...statuses].filter((status) => ![201, 503].includes(status))).toEqual([]);
   expect(spotify.stats.peakIn30s).toBeGreaterThan(0);
   expect(spotify.stats.peakIn30s).toBeLessThanOrEqual(BUDGET);
 });
