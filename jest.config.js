@@ -32,6 +32,7 @@ const onEngine = (engine) => ({
 module.exports = {
   // Of the whole run: Jest does not read it from a project. Generous, for machines that do other things too.
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     // What does not depend on the engine.
@@ -41,6 +42,13 @@ module.exports = {
       testMatch: ['<rootDir>/test/once/**/*.spec.ts', '<rootDir>/test/once/**/*.e2e-spec.ts'],
       // Where one is needed all the same.
       globals: { DATABASE_ENGINE: process.env.DEADWAX_ONCE_ON ?? 'sqlite' },
+    },
+    // What measures time, and so needs a machine that does nothing else: run after the others, one file at a time.
+    {
+      ...base,
+      displayName: 'alone',
+      testMatch: ['<rootDir>/test/alone/**/*.spec.ts'],
+      globals: { DATABASE_ENGINE: 'sqlite' },
     },
     ...['sqlite', 'mariadb', 'postgres'].map(onEngine),
   ],
