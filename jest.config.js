@@ -6,10 +6,12 @@ const { join } = require('node:path');
 const { $schema, exclude, sourceMaps, ...swc } = JSON.parse(readFileSync(join(__dirname, '.swcrc'), 'utf8'));
 
 const base = {
+  // One for all projects: they compile alike, and so share what is compiled, which on a new machine takes each of them seven seconds.
+  id: 'deadwax',
   testEnvironment: '<rootDir>/test/support/test-environment.cjs',
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', { swcrc: false, ...swc }],
+    '^.+\\.ts$': ['<rootDir>/test/shared-transformer.cjs', swc],
     '^.+\\.m?js$': '<rootDir>/test/esm-to-cjs.cjs',
   },
   transformIgnorePatterns: [],
