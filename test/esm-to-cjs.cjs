@@ -5,10 +5,9 @@
 const { createHash } = require('node:crypto');
 const { existsSync, readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
-const { createTransformer } = require('@swc/jest');
+const { createSharedTransformer } = require('./shared-transformer.cjs');
 
-const swc = createTransformer({
-  swcrc: false,
+const swc = createSharedTransformer({
   sourceMaps: false,
   jsc: { parser: { syntax: 'ecmascript' }, target: 'es2022', keepClassNames: true },
   module: { type: 'commonjs', ignoreDynamic: false },

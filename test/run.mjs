@@ -1,5 +1,6 @@
 /**
- * What `npm test` runs: private database servers and Redis, then Jest with every project, then one line that says how it went.
+ * What `npm test` runs: private database servers and Redis, then Jest with every project, `alone` last and one file at a time, then
+ * one line that says how it went.
  * Arguments go to Jest: `npm test -- --selectProjects unit`, `npm test -- test/e2e/tracks.e2e-spec.ts`.
  */
 import { spawn } from 'node:child_process';
@@ -25,6 +26,7 @@ const ENGINES_BY_PROJECT = {
   unit: [],
   // Those of `once` also start servers of their own, to see them end. They need no engine, or SQLite, unless told otherwise.
   once: ['redis', process.env.DEADWAX_ONCE_ON ?? 'sqlite'].filter((each) => each !== 'sqlite'),
+  alone: ['redis'],
   sqlite: ['redis'],
   mariadb: ['mariadb', 'redis'],
   postgres: ['postgres', 'redis'],
@@ -38,6 +40,7 @@ const isAskedOnly = has('--help', '-h', '--version', '-v', '--showConfig', '--li
 
 let jest = null;
 let servers = null;
+let isHanging = false;
 let interruptedBy = null;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt(signal));
 // npm does not always pass on the signal that ends it: without npm nobody waits for this run any more.
@@ -67,11 +70,17 @@ async function main() {
   if (engines.length > 0) {
     console.error(`Started ${engines.join(', ')} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   }
-  const { code, tally } = await runJest(
-    Object.fromEntries(
-      engines.map((engine) => [`DEADWAX_TEST_${engine.toUpperCase()}_URL`, servers.servers[engine].url]),
-    ),
+  const addresses = Object.fromEntries(
+    engines.map((engine) => [`DEADWAX_TEST_${engine.toUpperCase()}_URL`, servers.servers[engine].url]),
   );
+  let code = 0;
+  let tally = null;
+  for (const phase of phasesOf(projects)) {
+    const result = await runJest(addresses, phase);
+    code ||= result.code;
+    if (result.tally !== null) tally = sum(tally, result.tally);
+    if (interruptedBy || isHanging) break;
+  }
   await servers.stop();
   if (interruptedBy) return 128 + constants.signals[interruptedBy];
   if (tally === null) {
@@ -82,24 +91,43 @@ async function main() {
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
   const duration = ((Date.now() - startedAt) / 1000).toFixed(1);
   console.log(`\nTests took ${duration} s.\n${tally.passed} passed, ${tally.failed} failed${skipped}`);
+  if (tally.passed + tally.failed + tally.skipped === 0 && !has('--passWithNoTests')) return code || 1;
   // Whoever names tests by pattern skips the others on purpose; nothing else may skip.
   const maySkip = has('-t', '--testNamePattern');
   return code || (tally.failed > 0 || (tally.skipped > 0 && !maySkip) ? 1 : 0);
 }
 
-function runJest(addresses) {
+/** Jest's options for each of its runs. What measures time has the machine to itself, after the rest. */
+function phasesOf(projects) {
+  const isWhole = isWatching || isAskedOnly || has('--json', '--shard', '--coverage');
+  if (isWhole || !projects.includes('alone')) return [[]];
+  const others = projects.filter((project) => project !== 'alone');
+  if (others.length === 0) return [['--runInBand']];
+  // Whoever names files has them in one of the two as a rule: that there are none in either, the tally tells.
+  const select = (names) => ['--passWithNoTests', '--selectProjects', ...names];
+  return [select(others), ['--runInBand', ...select(['alone'])]];
+}
+
+/** Adds up what the runs of Jest told. */
+function sum(before, tally) {
+  if (before === null) return tally;
+  return Object.fromEntries(Object.entries(tally).map(([name, count]) => [name, before[name] + count]));
+}
+
+function runJest(addresses, phase) {
   const resolve = createRequire(import.meta.url).resolve;
   const outer = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name));
   const defaults = [
     ...(has('--reporters') ? [] : ['--reporters=default']),
     `--reporters=${fileURLToPath(new URL('support/tally-reporter.cjs', import.meta.url))}`,
-    ...(has('--maxWorkers', '-w', '--runInBand', '-i')
+    ...phase,
+    ...(has('--maxWorkers', '-w', '--runInBand', '-i') || phase.includes('--runInBand')
       ? []
       : [`--maxWorkers=${Math.max(2, availableParallelism())}`]),
     // Last: the option before it would take the first file name for its own.
     `--config=${fileURLToPath(new URL('../jest.config.js', import.meta.url))}`,
   ];
-  jest = spawn(process.execPath, [resolve('jest/bin/jest'), ...defaults, ...args], {
+  jest = spawn(process.execPath, [resolve('jest/bin/jest'), ...defaults, ...passedOn(phase)], {
     env: { ...Object.fromEntries(outer), TZ: TIME_ZONE, ...addresses },
     stdio: [isWatching ? 'inherit' : 'ignore', 'inherit', 'inherit', 'ipc'],
     // A process group, so that its workers can be ended with it; watching needs the terminal, and so our group.
@@ -108,7 +136,6 @@ function runJest(addresses) {
 
   let tally = null;
   let overdue = null;
-  let isHanging = false;
   jest.on('message', (message) => {
     if (message?.type !== 'tally') return;
     tally = message.tally;
@@ -153,6 +180,16 @@ function selectedProjects() {
   const selected = valuesOf('--selectProjects');
   const ignored = valuesOf('--ignoreProjects');
   return all.filter((each) => (selected.length === 0 || selected.includes(each)) && !ignored.includes(each));
+}
+
+/** The arguments, without a choice of projects where the run has its own. */
+function passedOn(phase) {
+  if (!phase.includes('--selectProjects')) return args;
+  let isOurs = false;
+  return args.filter((arg) => {
+    if (arg.startsWith('-')) isOurs = ['--selectProjects', '--ignoreProjects'].includes(arg.split('=')[0]);
+    return !isOurs;
+  });
 }
 
 /** An option of Jest's that takes a list takes everything up to the next option. */

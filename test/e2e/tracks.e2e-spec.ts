@@ -57,10 +57,16 @@ describe('POST /v1/tracks', () => {
   it('fifty at once for one ISRC: one search, one row, one 201', async () => {
     const isrc = release();
     spotify.setLatency([30, 60]);
-    const answers = await Promise.all(Array.from({ length: 50 }, () => add(isrc)));
+    // On a machine that does much else some wait in vain for their turn, and come again as they are told to.
+    const insist = async (): Promise<Answer> => {
+      for (;;) {
+        const answer = await add(isrc);
+        if (answer.body.type !== '/problems/overloaded') return answer;
+      }
+    };
+    const answers = await Promise.all(Array.from({ length: 50 }, insist));
     spotify.setLatency(null);
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(49);
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array<number>(49).fill(200), 201]);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     expect(searchesOf(isrc)).toBe(1);
     expect(await rowsOf('track', 'isrc', isrc)).toBe(1);

@@ -9,7 +9,7 @@ const ONLY = process.env['DEADWAX_SEED'];
 const SCHEDULES = Number(process.env['DEADWAX_SCHEDULES'] ?? 120);
 const SEEDS = ONLY === undefined ? Array.from({ length: SCHEDULES }, (_, at) => at + 1) : [Number(ONLY)];
 
-jest.setTimeout(Math.max(120_000, 1_500 * SCHEDULES));
+jest.setTimeout(Math.max(600_000, 5_000 * SCHEDULES));
 
 let database: TestDatabase;
 let dataSource: DataSource;

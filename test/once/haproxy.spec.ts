@@ -6,6 +6,7 @@ import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fak
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
 import { freePorts, type MariadbNode, type Nodes, startMariadb } from '../support/mariadb-nodes';
 import { createTestRedis, type TestRedis } from '../support/redis';
+import { until } from '../support/until';
 
 /* Three servers behind HAProxy, with the configuration that is shipped; one database, one Redis, one Spotify. */
 
@@ -168,28 +169,36 @@ it('O04 servers are restarted one after the other, and no call fails', async () 
 
 it('U02 when Spotify asks to wait for seven seconds, no server calls it before', async () => {
   spotify.resetStats();
+  const banEnds = Date.now() + 7_000; // no later than it ends there: calls meanwhile would only lengthen it
   spotify.ban(7);
-  const first = await call('/v1/tracks', { isrc: isrcOf(200) });
-  expect(first).toMatchObject({ status: 503, body: { type: '/problems/source-unavailable' } });
-  const until = Date.now() + 6_000;
-  for (let at = 201; Date.now() < until; at++) {
-    expect((await call('/v1/tracks', { isrc: isrcOf(at) })).status).toBe(503);
+  const during: Answer[] = [];
+  for (let at = 200; Date.now() < banEnds; at++) {
+    const answer = await call('/v1/tracks', { isrc: isrcOf(at) });
+    // One that came after the end may have been served rightly, however early it was sent.
+    if (Date.now() < banEnds) during.push(answer);
     expect((await call(`/v1/tracks/${isrcOf(0)}`)).status).toBe(200);
     await sleep(100);
   }
+  expect(during).not.toHaveLength(0);
+  expect(during[0]).toMatchObject({ status: 503, body: { type: '/problems/source-unavailable' } });
+  expect(during.filter(({ status }) => status !== 503)).toEqual([]);
   expect(spotify.stats.callsDuringBan).toBeLessThanOrEqual(1);
 });
 
 it('all servers together keep to one budget', async () => {
   spotify.resetStats();
   spotify.liftBans();
+  // Servers that heard of the ban above late wait longer.
+  await until('Spotify is asked again', async () => {
+    return (await call('/v1/tracks', { isrc: isrcOf(250) })).status < 300;
+  });
   const statuses = new Set<number>();
   await Promise.all(
     Array.from({ length: 200 }, async (_, at) =>
       statuses.add((await call('/v1/tracks', { isrc: isrcOf(260 + at) })).status),
     ),
   );
-  expect([...statuses].every((status) => [201, 503].includes(status))).toBe(true);
+  expect([...statuses].filter((status) => ![201, 503].includes(status))).toEqual([]);
   expect(spotify.stats.peakIn30s).toBeGreaterThan(0);
   expect(spotify.stats.peakIn30s).toBeLessThanOrEqual(BUDGET);
 });

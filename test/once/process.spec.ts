@@ -7,7 +7,8 @@ import { fakeTrack } from '../fakes/spotify/fake-track';
 import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
 
-jest.setTimeout(60_000);
+/** One of them starts a dozen processes, one after the other. */
+jest.setTimeout(240_000);
 
 const READY = /ready at (http:[^\s"]+)/;
 const TOKEN = /dwx_[0-9A-Za-z]{38}/;

@@ -36,7 +36,7 @@ export interface RunningProcess {
   readonly stderr: string;
   /** The exit code, or the signal that ended it, with the milliseconds since the start. */
   readonly ended: Promise<{ code: number | NodeJS.Signals | null; ms: number }>;
-  /** The first match in what was written to standard output. Fails when the process ends first, or after 20 s. */
+  /** The first match in what was written to standard output. Fails when the process ends first, or after 60 s. */
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
@@ -119,7 +119,7 @@ class Running implements RunningProcess {
   }
 
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const match = pattern.exec(this.stdout);
       if (match !== null) return match;
