@@ -32,6 +32,7 @@ export class Primary {
   private readonly logger: pino.Logger;
   private readonly startedMs = new Map<number, number>();
   private readonly ready = new Set<number>();
+  private readonly figures = new WorkersFigures(() => this.workers().filter(({ id }) => this.ready.has(id)));
   private restarts = 0;
   private firstToken: string | null = null;
   private isAnnounced = false;
@@ -49,7 +50,6 @@ export class Primary {
 
   run(): void {
     if (this.settings.redis === null) new RateLimiterClusterMaster();
-    new WorkersFigures(() => this.workers().filter(({ id }) => this.ready.has(id)));
     cluster.on('message', (worker, message: unknown) => {
       if (isWorkerMessage(message)) this.hear(worker, message);
     });
@@ -100,6 +100,7 @@ export class Primary {
     if (servedMs >= STEADY_MS) this.restarts = 0;
     const delayMs = Math.min(FIRST_RESTART_MS * 2 ** this.restarts, LONGEST_RESTART_MS);
     this.restarts++;
+    this.figures.countRestart();
     this.logger.warn({ worker: worker.id, code, signal, delayMs }, 'a worker ended; another takes its place');
     setTimeout(() => {
       if (!this.isStopping) this.fork();

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
+import { cacheCounts } from '../common/cache-counts';
 import { ApiTokensRepository } from './api-tokens.repository';
 import type { Caller } from './caller';
 import { ConfirmedVersion } from './confirmed-version';
@@ -35,7 +36,6 @@ export class ApiTokenCache {
   private readonly unknown = new LRUCache<string, true>({ max: MAX_UNKNOWN });
   private loads = new Map<string, Load>();
   private readonly version: ConfirmedVersion;
-  private readonly uses = { hit: 0, miss: 0 };
 
   constructor(private readonly tokens: ApiTokensRepository) {
     this.version = new ConfirmedVersion(
@@ -49,7 +49,7 @@ export class ApiTokenCache {
   /** A token in use, by its text; null where `find` has to tell. */
   recall(text: string): KnownToken | null {
     const known = this.version.isConfirmed() ? (this.inUse.get(text) ?? null) : null;
-    if (known !== null) this.uses.hit++;
+    if (known !== null) cacheCounts.note('api-tokens', 'hit');
     return known;
   }
 
@@ -61,15 +61,10 @@ export class ApiTokenCache {
     await this.version.confirm();
     const known = this.known.get(hash);
     const isKnown = known !== undefined || this.unknown.has(hash);
-    this.uses[isKnown ? 'hit' : 'miss']++;
+    cacheCounts.note('api-tokens', isKnown ? 'hit' : 'miss');
     if (known === undefined) return isKnown ? null : this.load(hash);
     this.inUse.set(text, known);
     return known;
-  }
-
-  /** How often a text was known, and how often it was not, since the start. */
-  report(): Readonly<Record<'hit' | 'miss', number>> {
-    return this.uses;
   }
 
   /** To be called after every change of a token made by this process, committed or perhaps so. */

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { errors, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { cacheCounts } from '../common/cache-counts';
 import type { JwtSettings } from '../config/jwt-settings';
 import type { Caller } from './caller';
 import { JWT_SKEW_SECONDS, readJwtClaims } from './jwt-claims';
@@ -46,10 +47,12 @@ export class JwtVerifier {
       const pause = this.keys.keepFresh();
       if (pause !== null) await pause;
       if (this.keys.isGood(known.key) && Math.floor(this.now() / 1000) < known.refusedFromSeconds) {
+        cacheCounts.note('jwts', 'hit');
         return known.caller;
       }
       this.verified.delete(text);
     }
+    cacheCounts.note('jwts', 'miss');
     try {
       const verified = await this.verify(text);
       this.verified.set(text, verified);

@@ -3,6 +3,7 @@ import { Findings } from '../common/finding';
 import type { DatabaseAddress } from '../config/database-url';
 import type { Settings } from '../config/settings';
 import { type Examined, connectFor } from './checkup-connection';
+import { examineClusterNode } from './cluster-checkup';
 import { toDataSourceOptions } from './data-source';
 
 type ServerAddress = Exclude<DatabaseAddress, { engine: 'sqlite' }>;
@@ -22,6 +23,8 @@ export async function examineServer(
 ): Promise<Examined> {
   const findings = new Findings(check);
   const place = `${address.engine} at ${address.host}:${address.port}, database ${address.database}`;
+  if (address.engine !== 'postgres' && !(await examineClusterNode(address, findings)))
+    return { source: null, findings };
   const source = await connectFor(findings, toDataSourceOptions(address, 1), place, adviceFor(check));
   if (source === null) return { source, findings };
   if (address.tls === null && !THIS_MACHINE.test(address.host))
@@ -52,10 +55,8 @@ async function examineMysql(
       .map((name) => `'${name}'`)
       .join(', ')})`,
   );
-  // Of a cluster: a status, and no variable.
-  const status = await source.query<typeof variables>("SHOW STATUS WHERE Variable_name = 'wsrep_ready'");
   const has = Object.fromEntries(
-    [...variables, ...status].map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]),
+    variables.map(({ Variable_name, Value }) => [Variable_name.toLowerCase(), Value]),
   );
   const version = has['version'] ?? '';
   const isMaria = /mariadb/i.test(version);
@@ -84,13 +85,8 @@ async function examineMysql(
       `max_allowed_packet is ${has['max_allowed_packet'] ?? '?'} bytes`,
       'set it to 16M or more: a batch of tracks is one statement.',
     );
-  if (has['wsrep_ready'] === 'OFF')
-    findings.fail(
-      'this node of the cluster takes no queries (wsrep_ready=OFF)',
-      'bring it back into the cluster.',
-    );
   if (!isWriter) return;
-  if (has['read_only'] === 'ON')
+  if ((has['read_only'] ?? 'OFF') !== 'OFF')
     findings.fail(
       'the server is read-only',
       'DATABASE_URL has to name the primary: it may be a replica, or failed over.',

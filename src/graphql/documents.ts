@@ -14,6 +14,7 @@ import {
 } from 'graphql';
 import { compileQuery } from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
+import { cacheCounts } from '../common/cache-counts';
 import { OperationCost } from './cost';
 import type { GraphqlContext } from './graphql-context';
 import { LIMIT_RULES, LimitError, MAX_TOKENS } from './limits';
@@ -55,6 +56,7 @@ export class Documents {
   read(text: string, mayExplore: boolean): ReadDocument {
     const key = `${mayExplore ? '+' : '-'}${text}`;
     const known = this.kept.get(key);
+    cacheCounts.note('graphql-documents', known === undefined ? 'miss' : 'hit');
     if (known !== undefined) return known;
     const read = this.check(text, mayExplore);
     this.kept.set(key, read);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { AppError } from '../common/app-error';
+import { cacheCounts } from '../common/cache-counts';
 
 const MAX_QUERIES = 1000;
 const MAX_CHARACTERS = 1_000_000;
@@ -20,6 +21,7 @@ export class PersistedQueries {
   /** @throws UnknownQueryError */
   find(hash: string): string {
     const text = this.texts.get(hash);
+    cacheCounts.note('persisted-queries', text === undefined ? 'miss' : 'hit');
     if (text === undefined) throw new UnknownQueryError();
     return text;
   }

@@ -4,22 +4,21 @@ import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Counter, Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { ApiTokenCache } from '../auth/api-token-cache';
 import { JwtKeys } from '../auth/jwt-keys';
+import { cacheCounts } from '../common/cache-counts';
 import { type Settings, settings } from '../config/settings';
 import { DatabaseConnector } from '../database/database.connector';
 import { describePool } from '../database/pool-report';
 import { ReadSide } from '../database/read-side';
 import { Metrics } from '../observability/metrics';
 
-/** What the process stands on, as metrics: database, replicas, disk, identity provider, cache of tokens. Nothing is asked for them. */
+/** What the process stands on, as metrics: database, replicas, disk, identity provider, caches. Nothing is asked for them. */
 @Injectable()
 export class ServiceMetrics implements OnModuleInit {
   constructor(
     private readonly metrics: Metrics,
     private readonly connector: DatabaseConnector,
     private readonly readSide: ReadSide,
-    private readonly tokens: ApiTokenCache,
     @Inject(JwtKeys) private readonly keys: JwtKeys | null,
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(settings.KEY) private readonly settings: Settings,
@@ -28,7 +27,7 @@ export class ServiceMetrics implements OnModuleInit {
   onModuleInit(): void {
     this.showDatabase();
     this.showReplicas();
-    this.showTokens();
+    this.showCaches();
     if (this.keys !== null) this.showIdentityProvider(this.keys);
     const { database } = this.settings;
     if (database.engine === 'sqlite' && database.path !== ':memory:') this.showDisk(dirname(database.path));
@@ -83,16 +82,19 @@ export class ServiceMetrics implements OnModuleInit {
     });
   }
 
-  private showTokens(): void {
+  private showCaches(): void {
     const lookups = new Counter({
-      name: 'deadwax_token_cache_lookups_total',
-      help: 'API tokens looked up, by whether the cache knew',
-      labelNames: ['result'] as const,
+      name: 'deadwax_cache_lookups_total',
+      help: 'What was asked of caches, and of work that several callers share, by whether it was there',
+      labelNames: ['cache', 'result'] as const,
       registers: [this.metrics.registry],
     });
     this.metrics.beforeEach(() => {
       lookups.reset();
-      for (const [result, count] of Object.entries(this.tokens.report())) lookups.inc({ result }, count);
+      for (const [cache, { hit, miss }] of cacheCounts.report()) {
+        lookups.inc({ cache, result: 'hit' }, hit);
+        lookups.inc({ cache, result: 'miss' }, miss);
+      }
     });
   }
 

@@ -13,7 +13,7 @@ export interface Backlog {
   readonly oldestAt: Date | null;
   /** When rows of an import that has work last became anything; null where none has. */
   readonly progressAt: Date | null;
-  /** Since when the one that waits longest could have gone on; null where none is due. */
+  /** Since when rows have been due without a row of any import becoming something; null where none is due. */
   readonly dueSince: Date | null;
 }
 
@@ -30,7 +30,10 @@ export class ImportBacklogRepository {
       where: { state: In([...ACTIVE_STATES]) },
       take: MAX_IMPORTS,
     });
-    const due = found.filter(({ wakeAt }) => wakeAt <= now);
+    const due = earliest(found.map(({ wakeAt }) => wakeAt).filter((wakeAt) => wakeAt <= now));
+    // Of any: where many imports take turns, each of them waits long. To be accepted is none.
+    const moved = found.filter((each) => each.progressAt > each.createdAt);
+    const progressAt = latest(moved.map((each) => each.progressAt));
     const [queued, running, paused] = ACTIVE_STATES.map(
       (state) => found.filter((each) => each.state === state).length,
     );
@@ -38,8 +41,8 @@ export class ImportBacklogRepository {
       imports: { queued: queued ?? 0, running: running ?? 0, paused: paused ?? 0 },
       rows: found.reduce((sum, each) => sum + each.total - countProcessed(each), 0),
       oldestAt: earliest(found.map(({ createdAt }) => createdAt)),
-      progressAt: latest(found.map(({ progressAt }) => progressAt)),
-      dueSince: earliest(due.flatMap(({ progressAt, wakeAt }) => latest([progressAt, wakeAt]) ?? [])),
+      progressAt,
+      dueSince: due && latest([due, ...(progressAt === null ? [] : [progressAt])]),
     };
   }
 }

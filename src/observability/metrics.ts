@@ -4,7 +4,7 @@ import cluster from 'node:cluster';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { telemetry } from '../common/telemetry';
 import { VERSION } from '../config/version';
-import { WorkerFigures } from './worker-metrics';
+import { WorkerFigures, workerRestarts } from './worker-metrics';
 
 /** Seconds: from what a stored track costs to what a slow source does. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -58,6 +58,7 @@ export class Metrics implements OnModuleDestroy {
         seconds,
       );
     });
+    workerRestarts(this.registry);
     new Gauge({
       name: 'deadwax_build_info',
       help: 'Always 1; the labels say what runs',

@@ -1,15 +1,26 @@
 import cluster, { type Worker } from 'node:cluster';
 import {
   AggregatorRegistry,
+  Counter,
+  Gauge,
   type MetricObjectWithValues,
   type MetricValue,
-  type Registry,
+  Registry,
 } from 'prom-client';
 
 /** A worker that does not answer by then is told by its last figures. */
 const PATIENCE_MS = 1_500;
 /** What a worker waits for the primary's answer: longer than the primary waits for the slowest worker. */
 const ANSWER_TIMEOUT_MS = 2 * PATIENCE_MS;
+
+/** Every process has it, so that its figure is there where there are no workers; the primary alone counts. */
+export function workerRestarts(registry: Registry): Counter {
+  return new Counter({
+    name: 'deadwax_worker_restarts_total',
+    help: 'Workers that ended and were replaced (WEB_CONCURRENCY)',
+    registers: [registry],
+  });
+}
 
 type Figures = MetricObjectWithValues<MetricValue<string>>[];
 
@@ -29,9 +40,18 @@ export class WorkersFigures {
   private kept = Promise.resolve();
   private readonly answers = new Map<string, (figures: Figures) => void>();
   private asked = 0;
+  private readonly own = new Registry();
+  private readonly restarts = workerRestarts(this.own);
 
   /** @param ready workers that serve; one that starts would not answer */
   constructor(private readonly ready: () => Worker[]) {
+    // Of workers the library leaves it out: that of the whole is this process's.
+    new Gauge({
+      name: 'process_start_time_seconds',
+      help: 'Start time of the process above the workers since unix epoch in seconds.',
+      registers: [this.own],
+      aggregator: 'first',
+    }).set(Math.round(Date.now() / 1000 - process.uptime()));
     cluster.on('message', (worker, message: unknown) => {
       if (!isFiguresMessage(message)) return;
       if (message.deadwaxFigures === 'mine')
@@ -45,10 +65,15 @@ export class WorkersFigures {
     });
   }
 
+  /** To be called for each worker that another replaces. */
+  countRestart(): void {
+    this.restarts.inc();
+  }
+
   private async tellAll(asker: Worker, id: number): Promise<void> {
     await Promise.all(this.ready().map((worker) => this.ask(worker)));
     await this.kept;
-    const all = [this.departed, ...this.latest.values()];
+    const all = [await this.own.getMetricsAsJSON(), this.departed, ...this.latest.values()];
     const text = await AggregatorRegistry.aggregate(all).metrics();
     send(asker, { deadwaxFigures: 'of-all', id, text });
   }

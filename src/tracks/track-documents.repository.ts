@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager, LessThan } from 'typeorm';
+import { cacheCounts } from '../common/cache-counts';
 import { CoalescedReads } from '../common/coalesced-reads';
 import { ReadDatabase } from '../common/read-database';
 import { inTransaction } from '../common/transaction';
@@ -22,6 +23,8 @@ const NOBODY = new Date(0);
 export class TrackDocumentsRepository implements OnModuleDestroy {
   private readonly logger = new Logger(TrackDocumentsRepository.name);
   private readonly reads: CoalescedReads<TrackDocument>;
+  /** Since the last statement. */
+  private asked = 0;
   private readonly without = new Set<string>();
   private mending: Promise<void> | null = null;
   private isStopping = false;
@@ -30,11 +33,17 @@ export class TrackDocumentsRepository implements OnModuleDestroy {
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly database: ReadDatabase,
   ) {
-    this.reads = new CoalescedReads((isrcs) => this.findMany(isrcs), READS);
+    this.reads = new CoalescedReads((isrcs) => {
+      cacheCounts.note('track-reads', 'miss');
+      cacheCounts.note('track-reads', 'hit', Math.max(0, this.asked - 1));
+      this.asked = 0;
+      return this.findMany(isrcs);
+    }, READS);
   }
 
   /** The view of a stored track as it is now; null where it is not stored. */
   find(isrc: string): Promise<TrackDocument | null> {
+    this.asked += 1;
     return this.reads.find(isrc);
   }
 

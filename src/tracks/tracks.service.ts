@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { cacheCounts } from '../common/cache-counts';
 import { Flights } from '../common/flights';
 import type { CursoredPage, PageRequest } from '../common/page';
 import { ReadDatabase } from '../common/read-database';
@@ -63,7 +64,9 @@ export class TracksService {
       if ((await this.findRecentMisses([isrc])).has(isrc)) throw new RecordingNotFoundError(isrc);
       return (await this.fetchAndStore(isrc, { onlyIfStored: false, signal })) === 'created';
     };
-    const { result: isNew, isStarter } = await this.landings.join(`add ${isrc}`, land, caller);
+    const key = `add ${isrc}`;
+    if (this.landings.has(key)) cacheCounts.note('source-calls', 'hit');
+    const { result: isNew, isStarter } = await this.landings.join(key, land, caller);
     return { track: await this.getWritten(isrc), isNew: isNew && isStarter };
   }
 
@@ -193,8 +196,11 @@ export class TracksService {
   }
 
   /** Which of `isrcs` the source lately did not know: it is not asked for them again so soon. */
-  findRecentMisses(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
-    return this.tracks.findRecentMisses(isrcs, new Date());
+  async findRecentMisses(isrcs: readonly Isrc[]): Promise<ReadonlySet<Isrc>> {
+    const found = await this.tracks.findRecentMisses(isrcs, new Date());
+    cacheCounts.note('misses', 'hit', found.size);
+    cacheCounts.note('misses', 'miss', isrcs.length - found.size);
+    return found;
   }
 
   /** Remembers for a while that the source does not know these ISRCs. */
@@ -210,12 +216,15 @@ export class TracksService {
    * @throws what `RecordingSource.findByIsrc` throws
    */
   async fetchRecording(isrc: Isrc, { lane, signal }: FindAsk): Promise<Recording | null> {
-    const join = async (flown: FindAsk['lane']) =>
-      this.fetches.join(
-        `${flown} ${isrc}`,
+    const join = async (flown: FindAsk['lane']) => {
+      const key = `${flown} ${isrc}`;
+      cacheCounts.note('source-calls', this.fetches.has(key) ? 'hit' : 'miss');
+      return this.fetches.join(
+        key,
         (whenNobodyWaits) => this.source.findByIsrc(isrc, { lane: flown, signal: whenNobodyWaits }),
         signal,
       );
+    };
     if (lane === 'bulk') {
       return (await join(this.fetches.has(`interactive ${isrc}`) ? 'interactive' : 'bulk')).result;
     }

@@ -1,14 +1,10 @@
-import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configureApp } from '../../src/app';
-import { AppModule } from '../../src/app.module';
-import { createHttpAdapter } from '../../src/common/http-server';
 import { PROBLEMS } from '../../src/common/problem-catalogue';
 import { describeApi } from '../../src/openapi';
+import { createApp } from '../support/app';
 
 /* The description of the API and the pages about it. They need no database: none is opened here. */
 
@@ -41,14 +37,7 @@ let url: string;
 let document: Document;
 
 beforeAll(async () => {
-  process.env['LOG_LEVEL'] = 'silent';
-  app = await NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(), {
-    abortOnError: false,
-    logger: false,
-    bodyParser: false,
-  });
-  configureApp(app);
-  app.useLogger(false);
+  app = await createApp({});
   await app.listen(0, '127.0.0.1');
   url = (await app.getUrl()).replace(/\/$/, '');
   document = (await (await fetch(`${url}/openapi.json`)).json()) as Document;

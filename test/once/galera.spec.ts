@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
+import type { Finding } from '../../src/common/finding';
 import { inTransaction } from '../../src/common/transaction';
 import { fakeTrack } from '../fakes/spotify/fake-track';
 import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
 import { openDataSource } from '../support/data-source';
 import { type MariadbNode, type Nodes, startGalera } from '../support/mariadb-nodes';
+import { until } from '../support/until';
 
 /* A cluster of three, every node of it written to: what a distributed engine does that one server never does. */
 
@@ -178,6 +180,42 @@ it('a node killed under load loses nothing that was acknowledged, and has it all
   const deadline = Date.now() + 10_000;
   while ((await call(2, '/health/ready')) !== 200 && Date.now() < deadline) await sleep(100);
   expect(await call(2, `/v1/tracks/${isrcOf(40)}`)).toBe(200);
+});
+
+it('deadwax doctor tells how a node does in its cluster, and that it is read-only', async () => {
+  const doctor = async (at: 0 | 1 | 2) => {
+    const running = service.start({ DATABASE_URL: node(at).url('deadwax') }, { args: ['doctor', '--json'] });
+    await running.ended;
+    const { findings } = JSON.parse(running.stdout) as { findings: Finding[] };
+    return findings.filter(({ check }) => check === 'database');
+  };
+  await node(2).query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'");
+  const isApart = async () =>
+    (await node(2).status('wsrep_cluster_status')) !== 'Primary' &&
+    (
+      await Promise.all(
+        ([0, 1] as const).flatMap((at) => [
+          node(at).status('wsrep_cluster_size'),
+          node(at).status('wsrep_local_state_comment'),
+        ]),
+      )
+    ).join() === '2,Synced,2,Synced';
+  await until('a node that is apart', isApart, 60_000);
+  await node(1).query('SET GLOBAL wsrep_desync = ON');
+  await node(1).query('SET GLOBAL read_only = ON');
+  const [good, readOnly, apart] = await Promise.all(NODES.map(doctor));
+  await node(2).query("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'");
+  await node(1).query('SET GLOBAL read_only = OFF');
+  await node(1).query('SET GLOBAL wsrep_desync = OFF');
+  const told = (findings: Finding[] = []) => findings.map(({ status, message }) => `${status}: ${message}`);
+  expect(told(good)).toContain('ok: the node sees 2 of its cluster, is Primary and Synced');
+  expect(told(good).filter((each) => each.startsWith('error'))).toEqual([]);
+  expect(told(readOnly)).toContain('warning: the node sees 2 of its cluster, is Primary and Donor/Desynced');
+  expect(told(readOnly)).toContain('error: the server is read-only');
+  expect(told(apart)).toEqual([
+    expect.stringMatching(/^error: the node sees [01] of its cluster, is non-Primary and \w+$/),
+  ]);
+  await until('the whole cluster', async () => (await node(0).status('wsrep_cluster_size')) === '3', 60_000);
 });
 
 it('D11 the schema keeps to the rules of Galera, TiDB and Vitess', async () => {

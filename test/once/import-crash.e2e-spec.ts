@@ -2,9 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
+import { fakeTrack } from '../fakes/spotify/fake-track';
+import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
+import { spotifyEnvironment } from '../support/app';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
+import { openMigrated, rowsOf } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { createTestRedis } from '../support/redis';
+import { until } from '../support/until';
 
 /* Real processes that are killed, stopped and started anew, and several on one database. */
 
@@ -182,26 +187,44 @@ it('J02 has an import exactly where its sender was told so, or is told when the 
   await running.ended;
 });
 
-it('J07 hands its rows back on SIGTERM: the next worker has them within seconds, and no attempt is spent', async () => {
-  const first = start();
-  const url = await urlOf(first);
-  const { id } = await begin(url, manyCodes(FEWER));
-  await seeWhen(url, id, ({ processed }) => processed > 500, 60_000);
-  const second = start();
-  const other = await urlOf(second);
-  first.child.kill('SIGTERM');
-  expect((await first.ended).code).toBe(0);
-  const then = await see(other, id);
-  await seeWhen(
-    other,
-    id,
-    ({ processed }) => processed > then.processed || then.status === 'completed',
-    10_000,
-  );
-  const end = await seeWhen(other, id, isOver, 60_000);
-  expect(end.counts).toMatchObject({ created: SAMPLES.length, failed: 0 });
-  second.child.kill('SIGTERM');
-  expect((await second.ended).code).toBe(0);
+it('J07 hands back on SIGTERM what it was asking for: no row is claimed any more, no attempt is spent, and the next worker does the rest', async () => {
+  const isrcs = Array.from({ length: 300 }, (_, at) => `QZJ072600${String(at).padStart(3, '0')}`);
+  const spotify = await startSpotifyFake({ catalogue: isrcs.map((isrc) => fakeTrack({ isrc })) });
+  const ledger = await openMigrated(database.url);
+  const rows = () =>
+    rowsOf<{ status: string; attempts: number; fence: number | string; free_at_ms: number | string }>(
+      ledger,
+      'SELECT status, attempts, fence, free_at_ms FROM import_row',
+    );
+  try {
+    const first = start(spotifyEnvironment(spotify));
+    const url = await urlOf(first);
+    const { id } = await begin(url, isrcs);
+    await seeWhen(url, id, ({ processed }) => processed > 0, 60_000);
+    const release = spotify.hold();
+    const asked = spotify.stats.requests.length;
+    await until('calls of Spotify that wait', () => spotify.stats.requests.length > asked);
+    first.child.kill('SIGTERM');
+    expect((await first.ended).code).toBe(0);
+    const left = (await rows()).filter(({ status }) => status === 'pending');
+    expect(left.length).toBeGreaterThan(0);
+    const held = left.filter(
+      (row) => row.attempts > 0 || Number(row.fence) > 0 || Number(row.free_at_ms) > Date.now(),
+    );
+    expect(held).toEqual([]);
+    release();
+
+    const second = start(spotifyEnvironment(spotify));
+    const other = await urlOf(second);
+    const end = await seeWhen(other, id, isOver, 60_000);
+    expect(end.counts).toMatchObject({ created: isrcs.length, failed: 0 });
+    expect((await rows()).filter(({ attempts }) => attempts !== 1)).toEqual([]);
+    second.child.kill('SIGTERM');
+    expect((await second.ended).code).toBe(0);
+  } finally {
+    await ledger.destroy();
+    await spotify.stop();
+  }
 });
 
 // Only on SQLite can it be seen from outside that a process holds no lock: one that stands still with locks holds up everybody.

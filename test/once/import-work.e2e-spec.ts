@@ -207,17 +207,23 @@ it('J09 is told by health where rows are due and nothing moves', async () => {
     const health = () => idle.call('GET', '/health');
     expect((await health()).body.details.imports).toMatchObject({ status: 'up', imports: 1, backlog: 2 });
     const past = Date.now() - 121_000;
-    await idle.app
-      .get(DataSource)
-      .query(
-        `UPDATE import SET wake_at_ms = ${past}, progress_at_ms = ${past} WHERE id = '${String(body.id)}'`,
+    const dataSource = idle.app.get(DataSource);
+    const age = (id: unknown, progressMs: number) =>
+      dataSource.query(
+        `UPDATE import SET created_at_ms = ${past}, wake_at_ms = ${past}, progress_at_ms = ${progressMs} WHERE id = '${String(id)}'`,
       );
+    await age(body.id, past);
     await sleep(1100);
     const told = await health();
     expect(told.status).toBe(503);
     expect(told.body.error.imports).toMatchObject({ status: 'down', backlog: 2 });
     expect((await idle.call('GET', '/metrics')).text).toMatch(/^deadwax_import_stalled_seconds 12\d/m);
     expect((await idle.call('GET', '/health/ready', { token: null })).status).toBe(200);
+    // Accepting another is no progress; a row of another that becomes something is.
+    const other = await idle.call('POST', '/v1/imports', { json: { isrcs: codes(2) } });
+    expect((await idle.call('GET', '/metrics')).text).toMatch(/^deadwax_import_stalled_seconds 12\d/m);
+    await age(other.body.id, Date.now());
+    expect((await idle.call('GET', '/metrics')).text).toMatch(/^deadwax_import_stalled_seconds \d(\.|$)/m);
   } finally {
     await idle.stop();
   }

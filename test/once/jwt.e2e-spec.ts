@@ -63,6 +63,8 @@ it('a token by client credentials lets its client in, as far as its scopes go', 
   ]);
   expect(Math.abs(Date.parse(body.expiresAt) - Date.now() - 600_000)).toBeLessThan(60_000);
   expect((await service.call('GET', '/v1/tracks', { token })).status).toBe(200);
+  // Found good once, and known from then on.
+  expect((await service.call('GET', '/metrics')).text).toMatch(/cache="jwts",result="hit"\} [1-9]/);
   const denied = await service.call('POST', '/v1/tracks', { token, json: { isrc: 'USWB10102873' } });
   expectProblem(denied, 'insufficient-scope', '/v1/tracks');
   expect(denied.headers.get('www-authenticate')).toBe(

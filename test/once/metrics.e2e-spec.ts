@@ -1,6 +1,12 @@
+import { createHash } from 'node:crypto';
+import { Agent, get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource } from 'typeorm';
+import { fakeTrack } from '../fakes/spotify/fake-track';
 import { startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { spotifyEnvironment, startApp, type TestApp } from '../support/app';
 import { finished } from '../support/imports';
+import { until } from '../support/until';
 import { expectProblem } from '../e2e/problem-check';
 
 describe('metrics', () => {
@@ -85,6 +91,58 @@ describe('metrics', () => {
     expect(after).not.toMatch(/US[A-Z]AB24|junk|dwx_/);
   });
 
+  it('O02 a thousand probes a second cost one real check a second, and one in all while it hangs', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const probe = () =>
+      new Promise<number>((resolve, reject) => {
+        get(`${service.url}/health/ready`, { agent }, (answer) => {
+          answer.resume().once('end', () => {
+            resolve(answer.statusCode ?? 0);
+          });
+        }).once('error', reject);
+      });
+    /** As many a second as the machine sends, a thousand at most. */
+    const probes = async (count: number): Promise<Set<number>> => {
+      const startedMs = performance.now();
+      const answers: Promise<number>[] = [];
+      while (answers.length < count) {
+        const due = Math.min(count, Math.ceil(performance.now() - startedMs));
+        while (answers.length < due) answers.push(probe());
+        await sleep(10);
+      }
+      return new Set(await Promise.all(answers));
+    };
+    const dataSource = service.app.get(DataSource);
+    const ask = dataSource.query.bind(dataSource);
+    let answerOf = (): Promise<unknown> => ask('SELECT 1');
+    let checks = 0;
+    jest.spyOn(dataSource, 'query').mockImplementation((sql, ...rest) => {
+      if (sql !== 'SELECT 1') return ask(sql, ...rest);
+      checks += 1;
+      return answerOf();
+    });
+    try {
+      const startedMs = performance.now();
+      expect(await probes(1_500)).toEqual(new Set([200]));
+      expect(checks).toBeGreaterThanOrEqual(1);
+      expect(checks).toBeLessThanOrEqual(2 + Math.floor((performance.now() - startedMs) / 1_000));
+
+      let release = (): void => undefined;
+      const hanging = new Promise<void>((resolve) => (release = resolve));
+      answerOf = () => hanging;
+      await until('a check that hangs', async () => (await probe()) === 503);
+      checks = 0; // one is under way
+      expect(await probes(1_500)).toEqual(new Set([503]));
+      expect(checks).toBe(0);
+      release();
+      answerOf = () => ask('SELECT 1');
+      await until('ready again', async () => (await probe()) === 200);
+    } finally {
+      jest.restoreAllMocks();
+      agent.destroy();
+    }
+  });
+
   it('is for ops alone, and in this form alone', async () => {
     expectProblem(await service.call('GET', '/metrics', { token: null }), 'unauthenticated', '/metrics');
     expectProblem(
@@ -101,6 +159,52 @@ describe('metrics', () => {
     }
     expectProblem(await service.call('GET', '/metrics?x=1'), 'invalid-request', '/metrics');
   });
+});
+
+it('shows what caches had and had not', async () => {
+  const fake = await startSpotifyFake({ catalogue: [fakeTrack({ isrc: 'USQX91300108' })] });
+  const service = await startApp(spotifyEnvironment(fake));
+  const figures = async () => {
+    const { text } = await service.call('GET', '/metrics', { token: service.tokens.operator });
+    const found = text.matchAll(/^deadwax_cache_lookups_total\{cache="([\w-]+)",result="(\w+)"\} (\d+)$/gm);
+    return Object.fromEntries(
+      [...found].map(([, cache, result, count]) => [`${cache} ${result}`, Number(count)]),
+    );
+  };
+  try {
+    const before = await figures();
+    const add = (isrc: string) => service.call('POST', '/v1/tracks', { json: { isrc } });
+    const release = fake.hold();
+    const adding = Array.from({ length: 5 }, () => add('USQX91300108'));
+    await until('a call of the source', () => fake.stats.requests.some(({ path }) => path === '/v1/search'));
+    adding.push(add('USQX91300108'));
+    await sleep(100); // until it has come as far
+    release();
+    expect((await Promise.all(adding)).filter(({ status }) => status === 201)).toHaveLength(1);
+    for (let time = 0; time < 2; time++) expect((await add('GBAYE0601498')).status).toBe(404);
+    await Promise.all(Array.from({ length: 20 }, () => service.call('GET', '/v1/tracks/USQX91300108')));
+    const query = '{ me { subject } }';
+    for (let time = 0; time < 3; time++) await service.call('POST', '/graphql', { json: { query } });
+    const sha256Hash = createHash('sha256').update(query).digest('hex');
+    const extensions = { persistedQuery: { version: 1, sha256Hash } };
+    for (const json of [{ extensions }, { query, extensions }, { extensions }])
+      await service.call('POST', '/graphql', { json });
+    const after = await figures();
+    const since = (name: string) => (after[name] ?? NaN) - (before[name] ?? NaN);
+    expect(since('source-calls miss')).toBe(2);
+    expect(since('source-calls hit')).toBeGreaterThanOrEqual(1);
+    expect([since('misses hit'), since('misses miss')]).toEqual([1, 2]);
+    // How many reads meet is the machine's business.
+    expect(since('track-reads miss')).toBeGreaterThanOrEqual(1);
+    expect(since('track-reads miss') + since('track-reads hit')).toBe(20);
+    expect([since('graphql-documents hit'), since('graphql-documents miss')]).toEqual([4, 1]);
+    expect([since('persisted-queries hit'), since('persisted-queries miss')]).toEqual([1, 1]);
+    expect(since('api-tokens hit')).toBeGreaterThan(20);
+    expect([after['jwts hit'], after['jwts miss']]).toEqual([0, 0]);
+  } finally {
+    await service.stop();
+    await fake.stop();
+  }
 });
 
 it('shows the source: calls by outcome, window, day, cooldown, breakers', async () => {

@@ -191,6 +191,14 @@ describe('Prometheus, beside a running service', () => {
     expect(all.filter(({ state }) => state === 'firing')).toEqual([]);
   });
 
+  it('finds every metric of ours in the README, and none besides', async () => {
+    const readme = readFileSync(join(MONITORING, '..', '..', 'README.md'), 'utf8');
+    const section = /^## Metrics\n([^]*?)^## /m.exec(readme)?.[1] ?? '';
+    const told = [...section.matchAll(/`(deadwax_\w+)`/g)].map(([, name = '']) => name);
+    const metadata = Object.keys((await ask('metadata')) as object);
+    expect(told.sort()).toEqual(metadata.filter((name) => name.startsWith('deadwax_')).sort());
+  });
+
   it('finds every metric and every label that dashboard and rules name', async () => {
     const names = (await ask('label/__name__/values')) as string[];
     const metadata = Object.keys((await ask('metadata')) as object);

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -269,6 +269,33 @@ describe('OpenTelemetry', () => {
     expect(line).toMatchObject({ trace_id: TRACE, span_id: post?.spanId, status: 201 });
   });
 
+  it('gets the last traces before the database closes, which is the last of all', async () => {
+    // SQLite takes its log away when the last connection closes.
+    let log = '';
+    const seen: boolean[] = [];
+    const sink = await startSink((_, response) => {
+      setTimeout(() => {
+        seen.push(existsSync(log));
+        response.end('{}');
+      }, 300);
+    });
+    sinks.push(sink);
+    const running = await start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}`,
+      // Nothing leaves by itself.
+      OTEL_BSP_SCHEDULE_DELAY: '600000',
+      OTEL_BSP_MAX_QUEUE_SIZE: '100000',
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '100000',
+    });
+    log = `${running.file}-wal`;
+    expect((await running.call('GET', '/v1/me')).status).toBe(200);
+    expect([existsSync(log), sink.received.length]).toEqual([true, 0]);
+    await stop(running);
+    expect(spansOf(sink).map(({ name }) => name)).toContain('GET /v1/me');
+    expect(seen).toEqual(seen.map(() => true));
+    expect(existsSync(log)).toBe(false);
+  });
+
   it.each(['hangs', 'is gone'])('holds nothing up while the collector %s', async (state) => {
     const sink = await startSink(() => undefined);
     if (state === 'is gone') await sink.stop();
@@ -343,11 +370,11 @@ it('O05 loads no module of a sink that is not set', async () => {
     spy,
     `process.on('exit', () => {
        const loaded = Object.keys(require('node:module')._cache).filter((path) => /node_modules.(@sentry|newrelic|@newrelic|@opentelemetry.(?!api))/.test(path));
-       process.stdout.write('\\nloaded: ' + JSON.stringify(loaded) + '\\n');
+       process.stderr.write('\\nloaded: ' + JSON.stringify(loaded) + '\\n');
      });`,
   );
   const running = await start({ NODE_OPTIONS: `--require ${spy}` });
   expect((await running.call('GET', '/v1/me')).status).toBe(200);
   await stop(running);
-  expect(running.process.stdout).toMatch(/loaded: \[\]/);
+  expect(running.process.stderr).toMatch(/loaded: \[\]/);
 });

@@ -154,6 +154,8 @@ it('tells the figures of all workers whichever is scraped, and no count falls wh
       info: figure('deadwax_build_info'),
       connections: figure('deadwax_database_connections{'),
       ready: figure('deadwax_database_ready'),
+      restarts: figure('deadwax_worker_restarts_total'),
+      startedAt: figure('process_start_time_seconds'),
     };
   };
   const visit = async (times: number) => {
@@ -161,12 +163,14 @@ it('tells the figures of all workers whichever is scraped, and no count falls wh
       await fetch(`${two.url}/health/startup`, { headers: { connection: 'close' } });
   };
   await visit(40);
-  expect(await scrape()).toEqual({ probes: 40, info: 1, connections: 2, ready: 1 });
+  const { startedAt, ...first } = await scrape();
+  expect(first).toEqual({ probes: 40, info: 1, connections: 2, ready: 1, restarts: 0 });
+  expect(startedAt).toBeGreaterThan(1_700_000_000);
   const [victim = 0] = workersOf(two.running);
   process.kill(victim, 'SIGKILL');
   await until(() => !isAlive(victim) && workersOf(two.running).length === 2, 'another worker');
   await visit(5);
-  expect(await scrape()).toMatchObject({ probes: 45, info: 1 });
+  expect(await scrape()).toMatchObject({ probes: 45, info: 1, restarts: 1, startedAt });
   two.running.child.kill('SIGTERM');
   expect((await two.running.ended).code).toBe(0);
 });

@@ -9,8 +9,10 @@ import { createHttpAdapter } from '../../src/common/http-server';
 import { settings } from '../../src/config/settings';
 import { DatabaseConnector } from '../../src/database/database.connector';
 import { ImportLoop } from '../../src/imports/import-loop';
+import { standardLogOutput } from '../../src/observability/log-output';
 import { describeApi } from '../../src/openapi';
 import { createTestDatabase, type TestDatabase } from './database';
+import { LogCheck } from './log-check';
 import { OpenApiConformity } from './openapi-conformity';
 import type { SpotifyFake } from '../fakes/spotify/spotify-fake';
 
@@ -64,14 +66,7 @@ export async function startApp(
   options: AppOptions = {},
 ): Promise<TestApp> {
   const database = await createTestDatabase();
-  const app = await withEnvironment({ DATABASE_URL: database.url, LOG_LEVEL: 'silent', ...environment }, () =>
-    NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(settings().http), {
-      abortOnError: false,
-      logger: false,
-      bodyParser: false,
-    }),
-  );
-  configureApp(app, options);
+  const app = await createApp({ DATABASE_URL: database.url, ...environment }, options);
   await app.listen(0, '127.0.0.1');
   await app.get(DatabaseConnector).open();
   const url = (await app.getUrl()).replace(/\/$/, '');
@@ -115,10 +110,62 @@ export async function startApp(
       };
     },
     async stop() {
-      await app.close();
-      await database.drop();
+      try {
+        await app.close();
+      } finally {
+        await database.drop();
+      }
     },
   };
+}
+
+/** Of all apps of a test file: they write to one output. */
+const logCheck = new LogCheck();
+
+/**
+ * Makes the app with these settings, ready to listen. What it logs, down to traces and in the form of production, is checked line by line instead of
+ * written; closing the app fails where a line was not as it should be, or none came.
+ */
+export async function createApp(
+  environment: Readonly<Record<string, string>>,
+  options: AppOptions = {},
+): Promise<NestFastifyApplication> {
+  const given = { LOG_LEVEL: 'trace', ...environment };
+  logCheck.learnSettings(given);
+  standardLogOutput().write = (line) => {
+    logCheck.write(line);
+  };
+  const app = await withEnvironment(given, () =>
+    withoutTerminal(() =>
+      NestFactory.create<NestFastifyApplication>(AppModule, createHttpAdapter(settings().http), {
+        abortOnError: false,
+        logger: false,
+        bodyParser: false,
+      }),
+    ),
+  );
+  configureApp(app, options);
+  // Before anything of ours sees the call.
+  (app.getHttpServer()).prependListener('request', ({ headers }) => {
+    if (headers.authorization !== undefined) logCheck.learnCredentials(headers.authorization);
+  });
+  const close = app.close.bind(app);
+  app.close = async () => {
+    await close();
+    if (logCheck.assertGood() === 0) throw new Error('nothing was logged where it is looked for');
+  };
+  return app;
+}
+
+/** The form of log lines hangs on it; tests that run in the process of Jest itself may have one. */
+async function withoutTerminal<T>(work: () => Promise<T>): Promise<T> {
+  const { isTTY } = process.stdout;
+  process.stdout.isTTY = false;
+  try {
+    return await work();
+  } finally {
+    process.stdout.isTTY = isTTY;
+  }
 }
 
 /** Settings are read while the app is made: the environment is put back right after. */

@@ -14,8 +14,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { transformSync } from '@swc/core';
+import { LogCheck } from './log-check';
 
 const ROOT = join(__dirname, '..', '..');
+/** Lines that a server writes to standard output beside its log, where it does not run in production. */
+const GREETING =
+  /^(\n|Deadwax is ready at http|The first admin token, shown this once: dwx_|Try it:\n| {2}curl )/;
 
 /** The service compiled into a folder of its own, to be run as a process. */
 export interface BuiltService {
@@ -26,7 +30,10 @@ export interface BuiltService {
   ): RunningProcess;
   /** A new folder, removed by `remove`. */
   folder(): string;
-  /** Ends what still runs and removes all folders. */
+  /**
+   * Ends what still runs and removes all folders.
+   * @throws Error where a server wrote a line to its log that is not as the log promises
+   */
   remove(): Promise<void>;
 }
 
@@ -46,7 +53,7 @@ export function buildService(): BuiltService {
   compile(join(ROOT, 'src'), join(home, 'dist'));
   copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
-  const running: RunningProcess[] = [];
+  const running: Running[] = [];
   let folders = 0;
   const folder = () => {
     const path = join(home, `cwd-${folders++}`);
@@ -65,6 +72,7 @@ export function buildService(): BuiltService {
       for (const { child } of running) child.kill('SIGKILL');
       await Promise.all(running.map(({ ended }) => ended));
       rmSync(home, { recursive: true, force: true });
+      for (const each of running) each.assertGoodLog();
     },
   };
 }
@@ -100,7 +108,11 @@ class Running implements RunningProcess {
   readonly ended: RunningProcess['ended'];
   private hasEnded = false;
 
-  constructor(args: string[], environment: Readonly<Record<string, string>>, cwd: string) {
+  constructor(
+    private readonly args: string[],
+    private readonly environment: Readonly<Record<string, string>>,
+    cwd: string,
+  ) {
     const startedAt = Date.now();
     const { PATH = '', TZ = 'UTC' } = process.env;
     this.child = spawn(process.execPath, args, {
@@ -129,5 +141,21 @@ class Running implements RunningProcess {
         );
       await sleep(10);
     }
+  }
+
+  /**
+   * Of a server that has ended: what a command writes is for people.
+   * @throws Error where it wrote something that is neither a greeting nor a good line of the log
+   */
+  assertGoodLog(): void {
+    if (this.args.length > 1) return;
+    const check = new LogCheck();
+    check.learnSettings(this.environment);
+    const lines = this.stdout.split(/(?<=\n)/).filter((line) => line !== '');
+    // One that was killed may have been writing.
+    if (this.child.signalCode === 'SIGKILL' && lines.at(-1)?.endsWith('\n') === false) lines.pop();
+    const isGreeted = this.environment['NODE_ENV'] !== 'production';
+    for (const line of lines) if (!isGreeted || !GREETING.test(line)) check.write(line);
+    check.assertGood();
   }
 }
