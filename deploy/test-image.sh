@@ -30,7 +30,7 @@ make_bases() {
   local container root
   container=$(buildah from scratch) root=$(buildah mount "$container")
   tar xf "$WORK/runtime.tar" -C "$root"
-  rm -rf "$root"/bin/* "$root"/sbin/* "$root"/usr/bin/* "$root"/usr/sbin/* "$root"/usr/share/{doc,man,locale,perl5,debconf} "$root"/usr/lib/*/perl* "$root"/var/{lib/dpkg,cache}
+  (cd "${root:?}" && rm -rf bin/* sbin/* usr/bin/* usr/sbin/* usr/share/{doc,man,locale,perl5,debconf} usr/lib/*/perl* var/{lib/dpkg,cache})
   printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$root/etc/passwd"
   # Debian's package makes this file when it is configured, which needs a shell.
   cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
@@ -72,7 +72,9 @@ contained() {
     node deploy/test-image.mjs "$root"' contained "$@"
 }
 
-buildah inspect --type image "$BUILD_IMAGE" >/dev/null 2>&1 && buildah inspect --type image "$RUNTIME_IMAGE" >/dev/null 2>&1 || make_bases
+for base in "$BUILD_IMAGE" "$RUNTIME_IMAGE"; do
+  buildah inspect --type image "$base" >/dev/null 2>&1 || { make_bases; break; }
+done
 build
 
 say 'size'
