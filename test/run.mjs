@@ -60,7 +60,7 @@ try {
 async function main() {
   const projects = selectedProjects();
   if (projects.includes('once') && !isAskedOnly)
-    ensureBinaries(['mariadb', 'postgres', 'redis', 'chromium', 'prometheus', 'haproxy']);
+    ensureBinaries(['mariadb', 'postgres', 'redis', 'chromium', 'prometheus', 'haproxy', 'shellcheck']);
   const engines = isAskedOnly
     ? []
     : [...new Set(projects.flatMap((project) => ENGINES_BY_PROJECT[project] ?? []))];

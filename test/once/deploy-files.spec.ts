@@ -86,6 +86,9 @@ it('a release is tested, scanned, pushed, signed, attested, and goes to producti
   expect(steps[push]?.with).toMatchObject({ provenance: 'mode=max', sbom: true });
   expect(jobs['image']?.needs).toBe('test');
   expect(jobs['production']?.needs).toEqual(['image', 'staging']);
+  // What deploys may not sign, nor push.
+  for (const name of ['staging', 'production'])
+    expect(jobs[name]?.permissions).toEqual({ contents: 'read', packages: 'read' });
 });
 
 it('new versions of packages and actions wait for a week', () => {
@@ -124,10 +127,26 @@ describe('compose.yaml', () => {
   };
   const { deadwax } = services as { deadwax: Service };
 
-  it('names only settings that there are', () => {
+  it('hands every setting on that .env may have, and no other; with .env as documented all are valid', () => {
+    const ofTheImage = ['HOST', 'PORT'];
     for (const name of ['deadwax', 'migrate']) {
-      for (const setting of Object.keys(services[name]?.environment ?? {}))
-        expect(environment.shape).toHaveProperty(setting);
+      const given = services[name]?.environment ?? {};
+      expect([...Object.keys(given), ...ofTheImage].sort()).toEqual(Object.keys(environment.shape).sort());
+      // As Compose puts the values in; an empty one counts as unset.
+      const secret = '0123456789abcdef0123456789abcdef0123456789abcdef';
+      const values = Object.entries(given).map(([setting, value]): [string, string] => [
+        setting,
+        value.replaceAll(/\$\{\w+(:-|:\?)([^}]*)\}/g, (_, kind, rest: string) =>
+          kind === ':-' ? rest : secret,
+        ),
+      ]);
+      const set = Object.fromEntries(values.filter(([, value]) => value !== ''));
+      expect(environment.safeParse(set).error?.issues ?? []).toEqual([]);
+      expect(set).toEqual({
+        DATABASE_URL: `mysql://deadwax:${secret}@mysql:3306/deadwax`,
+        REDIS_URL: `redis://:${secret}@redis:6379/0`,
+        DATABASE_MIGRATE: 'false',
+      });
     }
   });
 
@@ -207,6 +226,22 @@ describe('the image', () => {
     }
     expect(file).toMatch(/^USER 65532:65532$/m);
     expect(file).toMatch(/^HEALTHCHECK .*"\/nodejs\/bin\/node"/m);
+  });
+
+  it('runs on a version of Node that the tests run on too', () => {
+    const [, version = ''] = /^ARG BUILD_IMAGE=.*node:(\d+)-/m.exec(file) ?? [];
+    const { jobs } = parse(read('.github', 'workflows', 'ci.yml')) as {
+      jobs: { test: { strategy: { matrix: { node: string[] } } } };
+    };
+    expect(jobs.test.strategy.matrix.node).toContain(version);
+  });
+
+  it('is built from every file that the build runs', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const run = (scripts['build'] ?? '').match(/scripts\/\S+/g) ?? [];
+    expect(run.length).toBeGreaterThan(0);
+    const copied = file.slice(0, file.indexOf('RUN npm run build'));
+    for (const path of run) expect(copied).toMatch(new RegExp(`^COPY (?:.* )?${path} `, 'm'));
   });
 
   it("has a bill of materials that names what production needs, by the lock's own word", () => {

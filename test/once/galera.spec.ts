@@ -5,8 +5,9 @@ import { inTransaction } from '../../src/common/transaction';
 import { fakeTrack } from '../fakes/spotify/fake-track';
 import { type SpotifyFake, startSpotifyFake } from '../fakes/spotify/spotify-fake';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
-import { openDataSource } from '../support/data-source';
+import { openDataSource, openMigrated } from '../support/data-source';
 import { type MariadbNode, type Nodes, startGalera } from '../support/mariadb-nodes';
+import { FORBIDDEN_STATEMENTS, SCHEMA_RULES, schemaFindings } from '../support/schema-rules';
 import { until } from '../support/until';
 
 /* A cluster of three, every node of it written to: what a distributed engine does that one server never does. */
@@ -33,6 +34,8 @@ beforeAll(async () => {
     ),
   });
   cluster = await startGalera();
+  await node(0).query("SET GLOBAL log_output = 'TABLE'");
+  await node(0).query('SET GLOBAL general_log = ON');
   const started = cluster.nodes.map((each) =>
     service.start({
       DATABASE_URL: each.url('deadwax'),
@@ -218,46 +221,30 @@ it('deadwax doctor tells how a node does in its cluster, and that it is read-onl
   await until('the whole cluster', async () => (await node(0).status('wsrep_cluster_size')) === '3', 60_000);
 });
 
-it('D11 the schema keeps to the rules of Galera, TiDB and Vitess', async () => {
-  const ask = (statement: string) => node(0).query<{ name: string }>(statement, 'deadwax');
-  const findings = {
-    'without a primary key': await ask(
-      `SELECT table_name AS name FROM information_schema.tables t WHERE table_schema = 'deadwax' AND table_type = 'BASE TABLE'
-        AND NOT EXISTS (SELECT 1 FROM information_schema.statistics s WHERE s.table_schema = t.table_schema
-          AND s.table_name = t.table_name AND s.index_name = 'PRIMARY')`,
-    ),
-    'not InnoDB': await ask(
-      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'deadwax' AND engine <> 'InnoDB'`,
-    ),
-    'foreign keys': await ask(
-      `SELECT constraint_name AS name FROM information_schema.referential_constraints WHERE constraint_schema = 'deadwax'`,
-    ),
-    // TypeORM's own list of migrations is written by one process, seldom.
-    'hot counters for keys': await ask(
-      `SELECT CONCAT(table_name, '.', column_name) AS name FROM information_schema.columns
-        WHERE table_schema = 'deadwax' AND extra LIKE '%auto_increment%' AND table_name <> 'migrations'`,
-    ),
-    'triggers, routines, views, events': await ask(
-      `SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = 'deadwax'
-        UNION ALL SELECT routine_name FROM information_schema.routines WHERE routine_schema = 'deadwax'
-        UNION ALL SELECT table_name FROM information_schema.views WHERE table_schema = 'deadwax'
-        UNION ALL SELECT event_name FROM information_schema.events WHERE event_schema = 'deadwax'`,
-    ),
-    'indexes that TiDB lacks': await ask(
-      `SELECT index_name AS name FROM information_schema.statistics WHERE table_schema = 'deadwax' AND index_type <> 'BTREE'`,
-    ),
-    // The table of the lock and TypeORM's own take the database's collation, and hold ASCII.
-    'text without a collation of ours': await ask(
-      `SELECT CONCAT(table_name, '.', column_name) AS name FROM information_schema.columns WHERE table_schema = 'deadwax'
-        AND collation_name IS NOT NULL AND collation_name NOT LIKE '%\\_bin' AND table_name NOT IN ('migrations', 'schema_lock')`,
-    ),
-  };
-  expect(findings).toEqual(Object.fromEntries(Object.keys(findings).map((rule) => [rule, []])));
+it('D11 schema and statements keep to the rules of Galera, TiDB and Vitess', async () => {
+  const askIn = (database: string) => (statement: string) =>
+    node(0).query<{ name: string }>(statement, database);
+  expect(await schemaFindings(askIn('deadwax'))).toEqual({});
+  // Whichever server has migrated that one, here the first node hears of it.
+  await node(0).query('CREATE DATABASE anew');
+  await (await openMigrated(node(0).url('anew'))).destroy();
+  expect(await call(0, '/v1/imports', { isrcs: [isrcOf(0)] })).toBe(202);
+  const statements = async () =>
+    (
+      await node(0).query<{ name: string }>(
+        "SELECT CONVERT(argument USING utf8mb4) AS name FROM mysql.general_log WHERE command_type IN ('Query', 'Prepare', 'Execute')",
+      )
+    ).map(({ name }) => name);
+  const kinds = [/^CREATE TABLE `?track`?/, /^INSERT .*INTO `?track`?\b/, /upstream_budget/, /import_row/];
+  await until('statements of every kind', async () => {
+    const heard = await statements();
+    return kinds.every((kind) => heard.some((each) => kind.test(each)));
+  });
+  expect((await statements()).filter((each) => FORBIDDEN_STATEMENTS.test(each))).toEqual([]);
+  expect('SELECT id FROM import FOR UPDATE SKIP LOCKED').toMatch(FORBIDDEN_STATEMENTS);
+
   // The questions do find what breaks the rules.
-  await node(0).query('CREATE TABLE bad (n INTEGER, t VARCHAR(9) COLLATE utf8mb4_general_ci)', 'deadwax');
-  expect(
-    await ask(
-      `SELECT table_name AS name FROM information_schema.columns WHERE table_schema = 'deadwax' AND collation_name = 'utf8mb4_general_ci' AND table_name = 'bad'`,
-    ),
-  ).toEqual([{ name: 'bad' }]);
+  await node(0).query('CREATE DATABASE broken CHARACTER SET utf8mb4 COLLATE utf8mb4_bin');
+  for (const { breach } of SCHEMA_RULES) await node(0).query(breach, 'broken');
+  expect(Object.keys(await schemaFindings(askIn('broken')))).toEqual(SCHEMA_RULES.map(({ what }) => what));
 });

@@ -1,8 +1,8 @@
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Balancer } from '../support/balancer';
 import { type BuiltService, buildService, type RunningProcess } from '../support/built-service';
+import { type LoadCall, SteadyLoad } from '../support/steady-load';
 import { until } from '../support/until';
 
 /*
@@ -12,7 +12,6 @@ import { until } from '../support/until';
 
 const RESTARTS = Number(process.env['DEADWAX_RESTARTS'] ?? 3);
 const CALLS_PER_SECOND = Number(process.env['DEADWAX_RESTARTS_RPS'] ?? 60);
-const TICK_MS = 20;
 const REPLICAS = 3;
 const TOKEN = 'operator-of-the-restart-tests-01234567890';
 const ISRC = 'USWB10102873';
@@ -28,34 +27,12 @@ beforeAll(() => {
 });
 afterAll(() => service.remove());
 
-const CALLS = [
+const CALLS: LoadCall[] = [
   { method: 'GET', path: `/v1/tracks/${ISRC}` },
   { method: 'GET', path: '/v1/me' },
   { method: 'POST', path: '/v1/tracks', body: { isrc: ISRC } },
   { method: 'POST', path: '/v1/tracks/lookup', body: { isrcs: [ISRC, 'GBAYE0601498'] } },
 ];
-
-/** Null where the call was answered as it should be, else what became of it. */
-function send(url: string, agent: Agent, at: number): Promise<string | null> {
-  const { method, path, body } = CALLS[at % CALLS.length] ?? { method: 'GET', path: '/' };
-  return new Promise((resolve) => {
-    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
-    request(url + path, { method, agent, headers }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-      response.once('end', () => {
-        resolve(response.statusCode === 200 ? null : `${method} ${path}: ${response.statusCode} ${text}`);
-      });
-      response.once('error', (error) => {
-        resolve(`${method} ${path}: ${error.message}`);
-      });
-    })
-      .once('error', (error) => {
-        resolve(`${method} ${path}: ${error.message}`);
-      })
-      .end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
 
 it(`O04 ${RESTARTS} rolling restarts of ${REPLICAS} replicas at ${CALLS_PER_SECOND} calls a second: no call fails`, async () => {
   const cwd = service.folder();
@@ -73,24 +50,14 @@ it(`O04 ${RESTARTS} rolling restarts of ${REPLICAS} replicas at ${CALLS_PER_SECO
   };
   const replicas = [await start(), ...(await Promise.all([start(), start()]))];
   const balancer = await Balancer.start(replicas.map(({ port }) => port));
-  const agent = new Agent({ keepAlive: true });
-  const failures: string[] = [];
-  const pending = new Set<Promise<void>>();
-  let sent = 0;
+  let load: SteadyLoad | undefined;
   try {
     for (const { port } of replicas) await until('ready', () => balancer.isUp(port));
-    expect([200, 201]).toContain(await create(balancer.url, agent));
-    const beganMs = performance.now();
-    const load = setInterval(() => {
-      const due = ((performance.now() - beganMs) * CALLS_PER_SECOND) / 1000;
-      for (; sent < due; sent++) {
-        const one = send(balancer.url, agent, sent).then((failure) => {
-          pending.delete(one);
-          if (failure !== null) failures.push(failure);
-        });
-        pending.add(one);
-      }
-    }, TICK_MS);
+    // Fetched before the load begins, so that all calls have one good answer.
+    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ isrc: ISRC });
+    expect((await fetch(`${balancer.url}/v1/tracks`, { method: 'POST', headers, body })).status).toBe(201);
+    load = new SteadyLoad(balancer.url, TOKEN, CALLS, CALLS_PER_SECOND);
     for (let restart = 0; restart < RESTARTS; restart++) {
       const at = restart % REPLICAS;
       const { running, port } = replicas[at] ?? (await start());
@@ -101,27 +68,13 @@ it(`O04 ${RESTARTS} rolling restarts of ${REPLICAS} replicas at ${CALLS_PER_SECO
       await until('ready again', () => balancer.isUp(port));
     }
     await sleep(500);
-    clearInterval(load);
-    await Promise.all(pending);
-    expect(failures).toEqual([]);
-    expect(sent).toBeGreaterThan(RESTARTS * CALLS_PER_SECOND);
+    await load.stop();
+    expect(load.failures).toEqual([]);
+    expect(load.sent).toBeGreaterThan(RESTARTS * CALLS_PER_SECOND);
   } finally {
     balancer.stop();
-    agent.destroy();
+    await load?.stop();
     for (const { running } of replicas) running.child.kill('SIGTERM');
     await Promise.all(replicas.map(({ running }) => running.ended));
   }
 });
-
-/** Has the track fetched before the load begins, so that all calls have one good answer. */
-async function create(url: string, agent: Agent): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
-    request(`${url}/v1/tracks`, { method: 'POST', agent, headers }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    })
-      .once('error', reject)
-      .end(JSON.stringify({ isrc: ISRC }));
-  });
-}

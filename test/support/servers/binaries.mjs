@@ -12,6 +12,7 @@ const PACKAGES = {
   chromium: 'chromium',
   prometheus: 'prometheus',
   haproxy: 'haproxy',
+  shellcheck: 'shellcheck',
 };
 
 /** Says what a person has to do before the tests can run. */
@@ -41,8 +42,8 @@ function findBinaries(engine) {
       findProgram('chromium', systemFolders()) ?? findProgram('chromium-browser', systemFolders());
     return server ? { server } : null;
   }
-  if (engine === 'redis' || engine === 'haproxy') {
-    const server = findProgram(engine === 'redis' ? 'redis-server' : 'haproxy', systemFolders());
+  if (['redis', 'haproxy', 'shellcheck'].includes(engine)) {
+    const server = findProgram(engine === 'redis' ? 'redis-server' : engine, systemFolders());
     return server ? { server } : null;
   }
   if (engine === 'prometheus') {
