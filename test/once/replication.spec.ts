@@ -88,12 +88,12 @@ it('reads the replica, and what it lacks at the primary, from the moment on at w
   next++;
 
   await replica.query('STOP SLAVE SQL_THREAD');
-  await seesWhatIsWritten(20);
+  await seesWhatIsWritten(10);
   await replicaIs('behind');
   await seesWhatIsWritten(2);
   await replica.query('START SLAVE SQL_THREAD');
   await replicaIs('ok');
-  await seesWhatIsWritten(20);
+  await seesWhatIsWritten(10);
 });
 
 it('goes on without a replica whose replication has broken, and with it once it is mended', async () => {
@@ -122,7 +122,7 @@ it('goes on without a replica whose replication has broken, and with it once it 
 
 it('goes on without a replica that was killed, and with it once it is back', async () => {
   const [primary, replica] = servers.nodes;
-  const calls = Promise.all([seesWhatIsWritten(20), seesWhatIsWritten(20), seesWhatIsWritten(20)]);
+  const calls = Promise.all([seesWhatIsWritten(8), seesWhatIsWritten(8), seesWhatIsWritten(8)]);
   await replica.kill();
   await calls;
   await replicaIs('unreachable');
@@ -134,41 +134,43 @@ it('goes on without a replica that was killed, and with it once it is back', asy
   await until('semi-synchronous', async () => (await primary.status('Rpl_semi_sync_master_status')) === 'ON');
 });
 
-/** Clients that store one track after the other, and again where they are told 503, until told to stop. */
-function startLoad(clients: number) {
-  const acknowledged = new Map<string, number>();
-  const unexpected: unknown[] = [];
+interface Load {
+  /** When each was. */
+  readonly acknowledged: Map<string, number>;
+  readonly unexpected: unknown[];
+  refused: number;
+}
+
+/** While `work` goes on, clients store one track after the other, each again while they are told 503. */
+async function underLoad(work: (load: Load) => Promise<void>): Promise<void> {
+  const load: Load = { acknowledged: new Map(), unexpected: [], refused: 0 };
   let isOver = false;
-  let refused = 0;
-  const client = async () => {
+  const storeOne = async (isrc: string) => {
     while (!isOver) {
-      const isrc = isrcOf(next++);
-      for (let isStored = false; !isStored;) {
-        const answer = await store(isrc);
-        isStored = answer.status === 200 || answer.status === 201;
-        if (isStored) {
-          acknowledged.set(isrc, performance.now());
-          const { status } = await read(isrc);
-          if (status !== 200 && status !== 503) unexpected.push(`read ${status}`);
-        } else if (answer.status === 503 && Number(answer.headers.get('retry-after')) > 0) {
-          refused++;
-          await sleep(50);
-        } else unexpected.push(answer.status);
+      const answer = await store(isrc);
+      if (answer.status === 200 || answer.status === 201) {
+        load.acknowledged.set(isrc, performance.now());
+        const { status } = await read(isrc);
+        if (status !== 200 && status !== 503) load.unexpected.push(`read ${status}`);
+        return;
       }
+      if (answer.status !== 503 || !(Number(answer.headers.get('retry-after')) > 0))
+        load.unexpected.push(answer.status);
+      load.refused++;
+      await sleep(50);
     }
   };
-  const running = Array.from({ length: clients }, client);
-  return {
-    acknowledged,
-    unexpected,
-    get refused() {
-      return refused;
-    },
-    async stop() {
-      isOver = true;
-      await Promise.all(running);
-    },
-  };
+  const clients = Array.from({ length: 8 }, async () => {
+    while (!isOver) await storeOne(isrcOf(next++));
+  });
+  try {
+    await until('load', () => load.acknowledged.size > 50);
+    await work(load);
+  } finally {
+    isOver = true;
+    await Promise.all(clients);
+  }
+  expect(load.unexpected).toEqual([]);
 }
 
 async function expectAllKept(acknowledged: ReadonlyMap<string, number>, node: MariadbNode): Promise<void> {
@@ -178,53 +180,53 @@ async function expectAllKept(acknowledged: ReadonlyMap<string, number>, node: Ma
   expect([...acknowledged.keys()].filter((isrc) => !kept.has(isrc))).toEqual([]);
 }
 
-/** The first moment after another at which a write was acknowledged. */
-const backAfter = (acknowledged: ReadonlyMap<string, number>, momentMs: number) =>
-  Math.min(...[...acknowledged.values()].filter((each) => each > momentMs)) - momentMs;
+/** Gives the address to a new primary, and sees writes come back. */
+async function leadTo(primary: MariadbNode, { acknowledged }: Load): Promise<void> {
+  address.leadTo(primary.port);
+  const switchedMs = performance.now();
+  const firstAfterMs = () => [...acknowledged.values()].find((each) => each > switchedMs);
+  await until('writes are back', () => firstAfterMs() !== undefined);
+  const tookMs = (firstAfterMs() ?? Infinity) - switchedMs;
+  expect(tookMs).toBeLessThan(5_000 + SLACK_MS);
+}
 
 it('D04 a primary that turns read-only gives way to a new one: old connections are dropped, writes are back, nothing is lost', async () => {
   const [old, replica] = servers.nodes;
-  await seesWhatIsWritten(1);
-  const load = startLoad(8);
-  await until('load', () => load.acknowledged.size > 50);
-  // As tools for switching over do. Nothing is cut: connections that are open stay at the old primary.
-  await old.query('SET GLOBAL read_only = 1');
-  await until('writes refused', () => load.refused > 0);
-  await promote(replica);
-  address.leadTo(replica.port);
-  const switchedMs = performance.now();
-  await until('writes are back', () => backAfter(load.acknowledged, switchedMs) < Infinity);
-  expect(backAfter(load.acknowledged, switchedMs)).toBeLessThan(5_000 + SLACK_MS);
-  const connections = () => old.query(`SELECT id FROM information_schema.processlist WHERE user = 'app'`);
-  // The other one writes nothing; it is asked by its probes alone.
-  await until('the old primary is left', async () => {
-    await other.call('GET', '/health/ready', { token: null });
-    return (await connections()).length === 0;
+  let acknowledged: Load['acknowledged'] = new Map();
+  await underLoad(async (load) => {
+    ({ acknowledged } = load);
+    // As tools for switching over do. Nothing is cut: connections that are open stay at the old primary.
+    await old.query('SET GLOBAL read_only = 1');
+    await until('writes refused', () => load.refused > 0);
+    await promote(replica);
+    await leadTo(replica, load);
+    // The other process writes nothing: it hears of it by its probes.
+    await until('the old primary is left', async () => {
+      await other.call('GET', '/health/ready', { token: null });
+      return (
+        (await old.query(`SELECT id FROM information_schema.processlist WHERE user = 'app'`)).length === 0
+      );
+    });
   });
-  await load.stop();
-  expect(load.unexpected).toEqual([]);
-  await expectAllKept(load.acknowledged, replica);
-  await seesWhatIsWritten(5);
-  const [last = ''] = [...load.acknowledged.keys()].slice(-1);
+  await expectAllKept(acknowledged, replica);
+  const [last = ''] = [...acknowledged.keys()].slice(-1);
   expect((await read(last, other)).status).toBe(200);
+  await seesWhatIsWritten(5);
 });
 
 it('a primary that is killed under load gives way to its replica, and nothing that was acknowledged is lost', async () => {
   const [replica, primary] = servers.nodes;
   await follow(replica, primary);
   await until('semi-synchronous', async () => (await primary.status('Rpl_semi_sync_master_status')) === 'ON');
-  const load = startLoad(8);
-  await until('load', () => load.acknowledged.size > 50);
-  await primary.kill();
-  await until('calls refused', () => load.refused > 0);
-  await promote(replica);
-  address.leadTo(replica.port);
-  const switchedMs = performance.now();
-  await until('writes are back', () => backAfter(load.acknowledged, switchedMs) < Infinity);
-  expect(backAfter(load.acknowledged, switchedMs)).toBeLessThan(5_000 + SLACK_MS);
-  await load.stop();
-  expect(load.unexpected).toEqual([]);
-  await expectAllKept(load.acknowledged, replica);
+  let acknowledged: Load['acknowledged'] = new Map();
+  await underLoad(async (load) => {
+    ({ acknowledged } = load);
+    await primary.kill();
+    await until('calls refused', () => load.refused > 0);
+    await promote(replica);
+    await leadTo(replica, load);
+  });
+  await expectAllKept(acknowledged, replica);
   await until(
     'ready',
     async () => (await service.call('GET', '/health/ready', { token: null })).status === 200,

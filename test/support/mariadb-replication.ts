@@ -19,6 +19,7 @@ export async function startReplication(): Promise<Nodes<[MariadbNode, MariadbNod
         '--binlog-format=ROW',
         '--rpl-semi-sync-master-enabled=ON',
         '--rpl-semi-sync-master-wait-point=AFTER_SYNC',
+        '--rpl-semi-sync-master-timeout=1000',
         '--rpl-semi-sync-slave-enabled=ON',
         // A server that is killed has what it wrote: in the page cache.
         '--innodb-flush-log-at-trx-commit=2',
