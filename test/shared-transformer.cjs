@@ -6,7 +6,7 @@ function createSharedTransformer(options) {
   return {
     ...transformer,
     getCacheKey: (source, file, details) =>
-      transformer.getCacheKey(source, file, { ...details, configString: '' }),
+      transformer.getCacheKey(source, file, { ...details, configString: details.config.rootDir }),
   };
 }
 
