@@ -147,7 +147,10 @@ busy.child.kill('SIGTERM');
 assert.equal(await busy.ended, 0);
 
 // So little room for young objects that the collector runs all the time: what a native package does wrong then shows.
-const narrow = await serve({ NODE_OPTIONS: '--max-semi-space-size=1', DATABASE_URL: 'sqlite:/data/narrow.db' });
+const narrow = await serve({
+  NODE_OPTIONS: '--max-semi-space-size=1',
+  DATABASE_URL: 'sqlite:/data/narrow.db',
+});
 for (let reads = 0; reads < 2000; reads++) assert.equal(await statusOf('/health/ready'), 200);
 narrow.child.kill('SIGTERM');
 assert.equal(await narrow.ended, 0, narrow.output);
