@@ -146,7 +146,7 @@ export async function createApp(
   );
   configureApp(app, options);
   // Before anything of ours sees the call.
-  (app.getHttpServer()).prependListener('request', ({ headers }) => {
+  app.getHttpServer().prependListener('request', ({ headers }) => {
     if (headers.authorization !== undefined) logCheck.learnCredentials(headers.authorization);
   });
   const close = app.close.bind(app);

@@ -5,7 +5,7 @@ const LONGEST_LINE = 20_000;
 /** API tokens, JWTs, and the header that carries them, whoever's they are. */
 const SECRET_FORMS =
   /\bdwx_[0-9A-Za-z]{9,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bBearer [\w.~+/-]{8,}|"authorization":/i;
- 
+
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/;
 /** A shorter one is found by chance. */
 const SHORTEST_SECRET = 12;
