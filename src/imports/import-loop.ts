@@ -78,7 +78,7 @@ export class ImportLoop implements OnModuleDestroy {
       if (judgeDatabaseError(error) === 'unknown') {
         this.logger.error({ err: error }, 'a turn failed unexpectedly');
         if (!this.isTold) telemetry.report(error, { job: 'import' });
-      } else if (!this.isTold) this.logger.warn('imports wait: the database does not answer');
+      } else if (!this.isTold) this.logger.warn({ err: error }, 'imports wait for the database');
       this.isTold = true;
       return false;
     }
