@@ -4,8 +4,10 @@
  * Arguments go to Jest: `npm test -- --selectProjects unit`, `npm test -- test/e2e/tracks.e2e-spec.ts`.
  */
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, constants } from 'node:os';
+import { availableParallelism, constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureBinaries, MissingServerError } from './support/servers/binaries.mjs';
 import { startServers } from './support/servers/servers.mjs';
@@ -70,9 +72,13 @@ async function main() {
   if (engines.length > 0) {
     console.error(`Started ${engines.join(', ')} in ${((Date.now() - startedAt) / 1000).toFixed(1)} s.\n`);
   }
-  const addresses = Object.fromEntries(
-    engines.map((engine) => [`DEADWAX_TEST_${engine.toUpperCase()}_URL`, servers.servers[engine].url]),
-  );
+  const build = mkdtempSync(join(tmpdir(), 'deadwax-build-'));
+  process.once('exit', () => rmSync(build, { recursive: true, force: true }));
+  const addresses = Object.fromEntries([
+    ...engines.map((engine) => [`DEADWAX_TEST_${engine.toUpperCase()}_URL`, servers.servers[engine].url]),
+    // Where the service is compiled by the first test that starts it as a process.
+    ['DEADWAX_TEST_BUILD', build],
+  ]);
   let code = 0;
   let tally = null;
   for (const phase of phasesOf(projects)) {

@@ -149,8 +149,11 @@ describe('commands on a database file that is not there', () => {
 });
 
 it('loads nothing of the app to show its help', async () => {
-  const cwd = service.folder();
-  const { code, out, err } = await run(['--help'], { NODE_DEBUG: 'module' }, cwd);
+  const plain = buildService({ isPlain: true });
+  const running = plain.start({ NODE_DEBUG: 'module' }, { args: ['--help'] });
+  const { code } = await running.ended;
+  const { stdout: out, stderr: err } = running;
+  await plain.remove();
   expect([code, out]).toEqual([0, expect.stringMatching(/doctor/)]);
   expect(err).toMatch(/load "[^"]*commander/); // the log of loads works
   expect(err).not.toMatch(/load "[^"]*(typeorm|@nestjs|fastify|better-sqlite3|mysql2|ioredis)\//);

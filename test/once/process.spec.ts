@@ -16,10 +16,13 @@ const ISRC = 'USWB10102873';
 const SECRET = 'hunter2-hunter2-hunter2-hunter2-hunter2';
 
 let service: BuiltService;
+/** Loaded by Node alone, as it is in earnest. */
+let plain: BuiltService;
 beforeAll(() => {
   service = buildService();
+  plain = buildService({ isPlain: true });
 });
-afterAll(() => service.remove());
+afterAll(() => Promise.all([service.remove(), plain.remove()]));
 
 async function readyUrl(running: RunningProcess): Promise<string> {
   return (await running.says(READY))[1] ?? '';
@@ -45,8 +48,8 @@ const post = (url: string, token: string) =>
 
 describe('the server', () => {
   it('starts with no settings at all, shows a token once, and logs lines of JSON without it', async () => {
-    const cwd = service.folder();
-    const first = service.start({}, { cwd });
+    const cwd = plain.folder();
+    const first = plain.start({}, { cwd });
     const url = await readyUrl(first);
     const token = (await first.says(TOKEN))[0];
     await first.says(/curl [^\n]*\n {2}curl [^\n]*\n/);
@@ -63,7 +66,7 @@ describe('the server', () => {
     expect(JSON.stringify(log)).not.toMatch(/dwx_/);
     for (const path of ['data', 'data/deadwax.db']) expect(statSync(join(cwd, path)).mode & 0o077).toBe(0); // token hashes
 
-    const second = service.start({}, { cwd });
+    const second = plain.start({}, { cwd });
     const again = await readyUrl(second);
     expect(second.stdout).not.toMatch(TOKEN);
     // Double quotes: the shell puts the token in.
@@ -230,7 +233,7 @@ describe('faults that end it', () => {
 
 describe('the command line', () => {
   const run = async (cwd: string, ...args: string[]) => {
-    const running = service.start({}, { args, cwd });
+    const running = (args.length === 1 ? plain : service).start({}, { args, cwd });
     const { code } = await running.ended;
     return { code, out: running.stdout, err: running.stderr };
   };

@@ -21,7 +21,7 @@ let service: BuiltService;
 let spotify: SpotifyFake;
 const sinks: Sink[] = [];
 beforeAll(async () => {
-  service = buildService();
+  service = buildService({ isPlain: true }); // the agents follow how modules are loaded
   spotify = await startSpotifyFake({ catalogue: [fakeTrack({ isrc: ISRC })] });
 });
 afterAll(async () => {

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -20,6 +21,7 @@ const ROOT = join(__dirname, '..', '..');
 /** Lines that a server writes to standard output beside its log, where it does not run in production. */
 const GREETING =
   /^(\n|Deadwax is ready at http|The first admin token, shown this once: dwx_|Try it:\n| {2}curl )/;
+const QUICK_START = join(__dirname, 'quick-start.cjs');
 
 /** The service compiled into a folder of its own, to be run as a process. */
 export interface BuiltService {
@@ -47,10 +49,15 @@ export interface RunningProcess {
   says(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
-/** Compiles `src` as the build does, without its check of types. */
-export function buildService(): BuiltService {
+/**
+ * The service compiled as the build does it, without its check of types. All of a run share one, whose processes start quickly by
+ * `quick-start.cjs`; a plain one is compiled anew and loaded by Node alone, for tests of just that.
+ */
+export function buildService({ isPlain = false } = {}): BuiltService {
   const home = mkdtempSync(join(tmpdir(), 'deadwax-built-'));
-  compile(join(ROOT, 'src'), join(home, 'dist'));
+  const shared = process.env['DEADWAX_TEST_BUILD'];
+  if (isPlain || shared === undefined) compile(join(ROOT, 'src'), join(home, 'dist'));
+  else symlinkSync(builtOnce(shared), join(home, 'dist'));
   copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
   symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
   const running: Running[] = [];
@@ -75,6 +82,33 @@ export function buildService(): BuiltService {
       for (const each of running) each.assertGoodLog();
     },
   };
+}
+
+/** The compiled service that a run shares, made by whoever asks first. */
+function builtOnce(home: string): string {
+  const [dist, isDone] = [join(home, 'dist'), join(home, 'done')];
+  try {
+    mkdirSync(dist);
+  } catch {
+    const deadline = Date.now() + 120_000;
+    while (!existsSync(isDone)) {
+      if (Date.now() > deadline) throw new Error(`another test file did not finish ${dist}`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+    return dist;
+  }
+  compile(join(ROOT, 'src'), dist);
+  copyFileSync(join(ROOT, 'package.json'), join(home, 'package.json'));
+  symlinkSync(join(ROOT, 'node_modules'), join(home, 'node_modules'));
+  // Where that fails, Node loads the modules, and tests tell what is wrong.
+  spawnSync(process.execPath, ['-r', QUICK_START, join(dist, 'main.js')], {
+    cwd: home,
+    env: { PATH: process.env['PATH'], PORT: '0', RECORD_MODULES: 'true' },
+    stdio: 'ignore',
+    timeout: 60_000,
+  });
+  writeFileSync(isDone, '');
+  return dist;
 }
 
 function compile(from: string, to: string): void {
@@ -115,7 +149,7 @@ class Running implements RunningProcess {
   ) {
     const startedAt = Date.now();
     const { PATH = '', TZ = 'UTC' } = process.env;
-    this.child = spawn(process.execPath, args, {
+    this.child = spawn(process.execPath, ['-r', QUICK_START, ...args], {
       cwd,
       env: { PATH, TZ, PORT: '0', ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
