@@ -1,5 +1,5 @@
 import { escape as escapeLiteral, raw } from 'mysql2';
-import type { DataSourceOptions, EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
+import type { EntityManager, EntityMetadata, ObjectLiteral } from 'typeorm';
 import type { ColumnMetadata } from 'typeorm/metadata/ColumnMetadata';
 
 /** Longer statements gain nothing any more. */
@@ -152,11 +152,11 @@ export async function selectRows<Row extends ObjectLiteral, Name extends keyof R
   keys: readonly string[],
   { properties, hold }: { properties: readonly Name[]; hold?: Hold | undefined },
 ): Promise<Pick<Row, Name>[]> {
-  const { driver, options } = manager.dataSource;
+  const { driver } = manager.dataSource;
   const { metadata, table, column } = namesOf(manager, entity, key);
   const columns = properties.map((property) => columnOf(metadata, property));
   const selected = columns.map(({ databaseName }) => driver.escape(databaseName)).join(', ');
-  const lock = hold === undefined ? '' : lockClause(options.type, hold);
+  const lock = hold === undefined ? '' : lockClause(manager, hold);
   const found: Pick<Row, Name>[] = [];
   for (const part of partsOf([...keys].sort())) {
     const rows = await manager.query<Record<string, unknown>[]>(
@@ -200,10 +200,11 @@ function namesOf(manager: EntityManager, entity: new () => ObjectLiteral, key: s
   return { metadata, table: driver.escape(metadata.tableName), column };
 }
 
-function lockClause(engine: DataSourceOptions['type'], hold: Hold): string {
-  if (engine === 'better-sqlite3') return '';
+/** The end of a `SELECT` that holds the rows that it finds; empty on SQLite. */
+export function lockClause({ dataSource: { options } }: EntityManager, hold: Hold): string {
+  if (options.type === 'better-sqlite3') return '';
   if (hold === 'alone') return ' FOR UPDATE';
-  return engine === 'postgres' ? ' FOR SHARE' : ' LOCK IN SHARE MODE'; // MariaDB knows no other, MySQL has both
+  return options.type === 'postgres' ? ' FOR SHARE' : ' LOCK IN SHARE MODE'; // MariaDB knows no other, MySQL has both
 }
 
 function columnOf(metadata: EntityMetadata, property: string): ColumnMetadata {
