@@ -5,7 +5,7 @@ import { TrackArtist } from './entities/track-artist.entity';
 import { TrackWord } from './entities/track-word.entity';
 import { Track } from './entities/track.entity';
 import { gramsOf } from './name-search';
-import { insertRows, placesOf, selectRows } from './rows.query';
+import { insertRows, lockClause, placesOf, selectRows } from './rows.query';
 import { ALL_TRACKS, fromListRow, placeOf, toWordRows, type TrackEntry, wordOfKey } from './track-entry';
 import { learnWords } from './word-dictionary.query';
 
@@ -50,9 +50,34 @@ export async function indexRenamed(
 
 /** Makes artists be found by `names`, which are normalised. */
 export async function indexArtistNames(manager: EntityManager, names: readonly string[]): Promise<void> {
-  const rows = [...new Set(names)].flatMap((name) => gramsOf(name).map((gram) => ({ gram, name })));
-  // Written even where they are there: so they are held against one who removes the last artist of that name.
+  const held = await holdNames(manager, names);
+  const missing = [...new Set(names)].filter((name) => !held.has(name));
+  const rows = missing.flatMap((name) => gramsOf(name).map((gram) => ({ gram, name })));
+  // Written even where another one was first: so they are held against one who removes the last artist of that name.
   await insertRows(manager, ArtistNameGram, rows.sort(byKey('gram', 'name')), ['name']);
+}
+
+/**
+ * Those of `names` that are in the index, on a server; held against one who removes the last artist of that name, together with others who
+ * give artists these names. The rows of a name come and go together: who holds one of them holds all.
+ */
+async function holdNames(manager: EntityManager, names: readonly string[]): Promise<Set<string>> {
+  const firsts = [...new Set(names)].flatMap((name) =>
+    gramsOf(name)
+      .slice(0, 1)
+      .map((gram) => ({ equal: ['gram', gram] as const, among: ['name', [name]] as const })),
+  );
+  const lock = lockClause(manager, 'shared');
+  const held = new Set<string>();
+  if (lock === '') return held; // SQLite has one writer, and looking takes as long as writing once more
+  for (const [where, values] of wheresOf(manager, firsts)) {
+    const rows = await manager.query<{ name: string }[]>(
+      `SELECT name FROM artist_name_gram WHERE ${where}${lock}`,
+      values,
+    );
+    for (const { name } of rows) held.add(name);
+  }
+  return held;
 }
 
 /**
@@ -67,9 +92,8 @@ export async function dropArtistNames(manager: EntityManager, names: readonly st
     among: ['gram', gramsOf(name)] as const,
   }));
   // Held by a statement of its own: the one that follows then sees what others did while this one waited.
-  if (manager.dataSource.options.type !== 'better-sqlite3') {
-    await runWhere(manager, 'SELECT name FROM artist_name_gram WHERE ', conditions, ' FOR UPDATE');
-  }
+  const lock = lockClause(manager, 'alone');
+  if (lock !== '') await runWhere(manager, 'SELECT name FROM artist_name_gram WHERE ', conditions, lock);
   await runWhere(manager, 'DELETE FROM artist_name_gram WHERE ', conditions);
   const left = await selectRows(manager, Artist, 'nameNorm', dropped, { properties: ['nameNorm'] });
   await indexArtistNames(
@@ -121,7 +145,7 @@ function findListRows(
   isHeld: boolean,
 ): Promise<TrackWord[]> {
   if (places.length === 0) return Promise.resolve([]);
-  const lock = isHeld && manager.dataSource.options.type !== 'better-sqlite3' ? ' FOR UPDATE' : '';
+  const lock = isHeld ? lockClause(manager, 'alone') : '';
   return manager.query<TrackWord[]>(
     `SELECT word, place, title, artists FROM track_word WHERE word = '' AND place IN (${placesOf(manager, places)}) ORDER BY place${lock}`,
     [...places],
@@ -163,7 +187,15 @@ async function runWhere(
   conditions: readonly Condition[],
   tail = '',
 ): Promise<void> {
-  const { driver } = manager.dataSource;
+  for (const [where, values] of wheresOf(manager, conditions))
+    await manager.query(head + where + tail, values);
+}
+
+/** The conditions of statements that together have the rows of any of `conditions`, each with its parameters. */
+function* wheresOf(
+  { dataSource: { driver } }: EntityManager,
+  conditions: readonly Condition[],
+): Generator<[where: string, values: string[]]> {
   for (let at = 0; at < conditions.length; at += CONDITIONS_A_STATEMENT) {
     const values: string[] = [];
     const bind = (value: string) => driver.createParameter('', values.push(value) - 1);
@@ -173,7 +205,7 @@ async function runWhere(
       .map(({ equal: [one, value], among: [other, several] }) => {
         return `(${one} = ${bind(value)} AND ${other} IN (${several.map(bind).join(', ')}))`;
       });
-    if (texts.length > 0) await manager.query(head + texts.join(' OR ') + tail, values);
+    if (texts.length > 0) yield [texts.join(' OR '), values];
   }
 }
 

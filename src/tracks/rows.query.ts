@@ -90,7 +90,8 @@ function valuesClause(
     return ['VALUES ?', [raw(tuples.join(','))]];
   }
   const places = `(${values.map(() => '?').join(',')})`;
-  const flat = rows.flatMap((row) => values.map((valueOf) => valueOf(row)));
+  const flat: unknown[] = [];
+  for (const row of rows) for (const valueOf of values) flat.push(valueOf(row));
   return [`VALUES ${rows.map(() => places).join(',')}`, flat];
 }
 
@@ -137,22 +138,25 @@ export async function deleteRows<Row extends ObjectLiteral>(
   }
 }
 
+/** `alone`: nobody else holds the row, or writes it; `shared`: nobody writes it. Until the transaction ends. */
+export type Hold = 'alone' | 'shared';
+
 /**
- * Reads some properties of the rows whose `key` is one of `keys`, in the order of `key`. `isHeld`: and holds these rows until
- * the transaction ends; SQLite needs no locks, there a transaction has the whole file.
+ * Reads some properties of the rows whose `key` is one of `keys`, in the order of `key`. `hold`: and holds these rows; SQLite
+ * needs no locks, there a transaction has the whole file.
  */
 export async function selectRows<Row extends ObjectLiteral, Name extends keyof Row & string>(
   manager: EntityManager,
   entity: new () => Row,
   key: keyof Row & string,
   keys: readonly string[],
-  { properties, isHeld = false }: { properties: readonly Name[]; isHeld?: boolean },
+  { properties, hold }: { properties: readonly Name[]; hold?: Hold | undefined },
 ): Promise<Pick<Row, Name>[]> {
-  const { driver, options } = manager.dataSource;
+  const { driver } = manager.dataSource;
   const { metadata, table, column } = namesOf(manager, entity, key);
   const columns = properties.map((property) => columnOf(metadata, property));
   const selected = columns.map(({ databaseName }) => driver.escape(databaseName)).join(', ');
-  const lock = isHeld && options.type !== 'better-sqlite3' ? ' FOR UPDATE' : '';
+  const lock = hold === undefined ? '' : lockClause(manager, hold);
   const found: Pick<Row, Name>[] = [];
   for (const part of partsOf([...keys].sort())) {
     const rows = await manager.query<Record<string, unknown>[]>(
@@ -194,6 +198,13 @@ function namesOf(manager: EntityManager, entity: new () => ObjectLiteral, key: s
   const { driver } = manager.dataSource;
   const column = { name: driver.escape(columnOf(metadata, key).databaseName) };
   return { metadata, table: driver.escape(metadata.tableName), column };
+}
+
+/** The end of a `SELECT` that holds the rows that it finds; empty on SQLite. */
+export function lockClause({ dataSource: { options } }: EntityManager, hold: Hold): string {
+  if (options.type === 'better-sqlite3') return '';
+  if (hold === 'alone') return ' FOR UPDATE';
+  return options.type === 'postgres' ? ' FOR SHARE' : ' LOCK IN SHARE MODE'; // MariaDB knows no other, MySQL has both
 }
 
 function columnOf(metadata: EntityMetadata, property: string): ColumnMetadata {

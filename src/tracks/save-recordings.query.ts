@@ -30,19 +30,19 @@ type Held = Pick<Track, (typeof HELD_PROPERTIES)[number]>;
 
 /**
  * Stores recordings of different ISRCs in place of what was stored, within the caller's transaction; with the same end as one
- * by one in the order given. `hasChangedOwners`: other tracks are shown otherwise too. Rows are held and written in one order by all: tracks, albums, artists, each by key.
+ * by one in the order given. Rows are held and written in one order by all: tracks, albums, artists, each by key.
  */
 export async function saveRecordingsWithin(
   manager: EntityManager,
   recordings: readonly Recording[],
   { onlyIfStored }: { onlyIfStored: boolean },
-): Promise<{ outcomes: Map<Isrc, SaveOutcome>; hasChangedOwners: boolean }> {
+): Promise<Map<Isrc, SaveOutcome>> {
   const stored = await selectRows(
     manager,
     Track,
     'isrc',
     recordings.map(({ isrc }) => isrc),
-    { properties: HELD_PROPERTIES, isHeld: true },
+    { properties: HELD_PROPERTIES, hold: 'alone' },
   );
   const held = new Map<string, Held>(stored.map((track) => [track.isrc, track]));
   const outcomes = new Map(
@@ -51,12 +51,12 @@ export async function saveRecordingsWithin(
     ),
   );
   const saved = recordings.filter(({ isrc }) => outcomes.get(isrc) !== 'gone');
-  if (saved.length === 0) return { outcomes, hasChangedOwners: false };
+  if (saved.length === 0) return outcomes;
   const former = await findFormerOwners(manager, stored);
   const owners = ownersOf(saved);
   const tracks = saved.map((recording) => toTrack(recording, held.get(recording.isrc), owners));
   await saveTracks(manager, tracks, held);
-  const { isChanged, renamedArtistIds } = await saveOwners(manager, owners, former);
+  const { renamedArtistIds } = await saveOwners(manager, owners, former);
   await saveParts(manager, saved, [...held.keys()]);
   await indexTracks(
     manager,
@@ -68,7 +68,7 @@ export async function saveRecordingsWithin(
     albumIds: former.albumIds.filter((id) => !owners.albums.has(id)),
     artistIds: former.artistIds.filter((id) => !owners.artists.has(id)),
   });
-  return { outcomes, hasChangedOwners: isChanged };
+  return outcomes;
 }
 
 /** What stored tracks stand on. */

@@ -70,7 +70,7 @@ function loadUnchanged(manager: EntityManager, keys: string[]): Promise<Document
 
 /** Writes the documents of tracks anew, as their rows have them now. Within a transaction of the caller's: holds the tracks. */
 export async function rewriteDocuments(manager: EntityManager, isrcs: readonly string[]): Promise<void> {
-  await selectRows(manager, Track, 'isrc', isrcs, { properties: ['isrc'], isHeld: true });
+  await selectRows(manager, Track, 'isrc', isrcs, { properties: ['isrc'], hold: 'alone' });
   const tracks = await loadTracks(manager, isrcs);
   await insertRows(
     manager,

@@ -8,7 +8,7 @@ import { TrackArtist } from './entities/track-artist.entity';
 import { Track } from './entities/track.entity';
 import { dropArtistNames, indexArtistNames } from './name-index.query';
 import { normaliseName } from './name-search';
-import { deleteRows, insertRows, isSameIn, selectRows } from './rows.query';
+import { deleteRows, type Hold, insertRows, isSameIn, selectRows } from './rows.query';
 
 const ALBUM_PROPERTIES = [
   'id', 'title', 'type', 'releaseDate', 'releaseDatePrecision', 'totalTracks', 'upc', 'label', 'url', 'images',
@@ -40,13 +40,13 @@ export function ownersOf(recordings: readonly Recording[]): Owners {
  * Saves owners of tracks. Their rows, and those that the tracks stood on before, are held until the end by all transactions in
  * one order: albums, then artists, each by id. So writers with some of them in common wait rather than deadlock, and nobody
  * removes what another is about to use. Where an owner is shown otherwise than before, the documents that name it are marked as
- * behind (`isChanged`). Artists whose names are searched otherwise now are told: their tracks are to be found anew.
+ * behind. Artists whose names are searched otherwise now are told: their tracks are to be found anew.
  */
 export async function saveOwners(
   manager: EntityManager,
   { albums, artists }: Owners,
   before: FormerOwners,
-): Promise<{ isChanged: boolean; renamedArtistIds: string[] }> {
+): Promise<{ renamedArtistIds: string[] }> {
   const albumRows = [...albums.values()].map((album) => ({ ...album, images: [...album.images] }));
   const changedAlbums = await saveRows(manager, Album, ALBUM_PROPERTIES, albumRows, before.albumIds);
   const artistRows = [...artists.values()].map(({ id, name, url }) => ({
@@ -66,7 +66,6 @@ export async function saveOwners(
     [...changedArtists.made, ...renamed.map(({ is }) => is)].map(({ nameNorm }) => nameNorm),
   );
 
-  const isChanged = changedAlbums.changed.length + changedArtists.changed.length > 0;
   const change = { revision: randomUUID(), claimedUntil: NOBODY_YET };
   await insertRows(
     manager,
@@ -77,10 +76,13 @@ export async function saveOwners(
     ],
     ['revision'],
   );
-  return { isChanged, renamedArtistIds: renamed.map(({ is }) => is.id) };
+  return { renamedArtistIds: renamed.map(({ is }) => is.id) };
 }
 
-/** Writes what is not there as given, and holds it and `others`. Tells which rows were made, and which changed from what. */
+/**
+ * Writes what is not there as given, and holds it and `others`; what neither changes nor may go is held together with whoever
+ * does likewise. Tells which rows were made, and which changed from what.
+ */
 async function saveRows<Row extends { id: string }>(
   manager: EntityManager,
   entity: new () => Row,
@@ -90,9 +92,19 @@ async function saveRows<Row extends { id: string }>(
 ): Promise<{ made: Row[]; changed: { was: Row; is: Row }[] }> {
   const ours = [...rows].sort((a, b) => (a.id < b.id ? -1 : 1));
   const ids = [...new Set([...ours.map(({ id }) => id), ...others])];
-  const seen = new Set(
-    (await selectRows(manager, entity, 'id', ids, { properties: ['id'] })).map(({ id }) => id),
-  );
+  const read = async (wanted: readonly string[], hold?: Hold) => {
+    const found = await selectRows(manager, entity, 'id', wanted, { properties, hold });
+    return new Map(found.map((row) => [row.id, row as Row]));
+  };
+  const changedFrom = (before: ReadonlyMap<string, Row>) =>
+    ours.flatMap((is) => {
+      const was = before.get(is.id);
+      return was === undefined || isSameIn(manager, entity, properties, was, is) ? [] : [{ was, is }];
+    });
+  const seen = await read(ids);
+  // Writers everywhere have the popular owners in common: those who change and remove nothing hold them together.
+  const isPlain = ids.length === ours.length && changedFrom(seen).length === 0;
+  const hold: Hold = isPlain ? 'shared' : 'alone';
   const made = new Set<Row>();
   const held = new Map<string, Row>();
   // What is missing is made before anything is held: else two writers could each hold what the other wants to make. Another one
@@ -102,16 +114,12 @@ async function saveRows<Row extends { id: string }>(
   do {
     await insertRows(manager, entity, missing, 'keep');
     for (const row of missing) made.add(row);
-    for (const row of await selectRows(manager, entity, 'id', wanted, { properties, isHeld: true })) {
-      held.set(row.id, row as Row);
-    }
+    for (const [id, row] of await read(wanted, hold)) held.set(id, row);
     missing = ours.filter(({ id }) => !held.has(id));
     wanted = missing.map(({ id }) => id);
   } while (missing.length > 0);
-  const changed = ours.flatMap((is) => {
-    const was = held.get(is.id);
-    return was === undefined || isSameIn(manager, entity, properties, was, is) ? [] : [{ was, is }];
-  });
+  // Where another one changed a row since it was seen, writing it may deadlock with those who hold it with us, and is tried again.
+  const changed = changedFrom(held);
   const isChanged = new Set(changed.map(({ is }) => is.id));
   await insertRows(
     manager,
@@ -127,8 +135,8 @@ export async function holdOwners(
   manager: EntityManager,
   { albumIds, artistIds }: FormerOwners,
 ): Promise<void> {
-  await selectRows(manager, Album, 'id', albumIds, { properties: ['id'], isHeld: true });
-  await selectRows(manager, Artist, 'id', artistIds, { properties: ['id'], isHeld: true });
+  await selectRows(manager, Album, 'id', albumIds, { properties: ['id'], hold: 'alone' });
+  await selectRows(manager, Artist, 'id', artistIds, { properties: ['id'], hold: 'alone' });
 }
 
 /**

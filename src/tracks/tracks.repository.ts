@@ -97,9 +97,9 @@ export class TracksRepository {
     // SQLite has one writer.
     const atOnce = this.dataSource.options.type === 'better-sqlite3' ? 1 : TRANSACTIONS_AT_ONCE;
     await saveInParts(recordings, atOnce, async (part) => {
-      const { outcomes } = await inTransaction(this.dataSource, async (manager) => {
+      const outcomes = await inTransaction(this.dataSource, async (manager) => {
         const saved = await saveRecordingsWithin(manager, part, { onlyIfStored });
-        await within?.(manager, saved.outcomes);
+        await within?.(manager, saved);
         await this.reads.noteWrite(manager);
         return saved;
       });
@@ -114,7 +114,7 @@ export class TracksRepository {
     return inTransaction(this.dataSource, async (manager) => {
       const [stored] = await selectRows(manager, Track, 'isrc', [isrc], {
         properties: ['isrc', 'sortRank', 'albumId'],
-        isHeld: true,
+        hold: 'alone',
       });
       if (stored === undefined) return false;
       const credits = await selectRows(manager, TrackArtist, 'isrc', [isrc], { properties: ['artistId'] });

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { judgeDatabaseError } from '../../src/common/database-error';
 import type { Isrc } from '../../src/recording/isrc';
+import type { Recording } from '../../src/recording/recording';
 import { Album } from '../../src/tracks/entities/album.entity';
 import { Artist } from '../../src/tracks/entities/artist.entity';
 import { Track } from '../../src/tracks/entities/track.entity';
@@ -163,4 +164,23 @@ it('answers every read with a whole track while it is rewritten', async () => {
   const whole = ['with 2 has 2 on album-2', 'with 9 has 9 on album-9'];
   expect(reads.length).toBeGreaterThan(10);
   expect([...new Set(reads)].filter((read) => !whole.includes(read))).toEqual([]);
+});
+
+it('lets others store tracks of an artist, and artists of a name, while a transaction does that is not over', async () => {
+  const [first, second, third] = [1, 2, 3].map((n) => {
+    const artists = [anArtist('Popular', 'popular'), anArtist('Common Name', `artist-${n}`)];
+    return aRecording({ isrc: isrcOf(n), artists });
+  }) as [Recording, Recording, Recording];
+  await replica(0).saveRecordings([first], ALWAYS);
+  const saveThird = () => replica(1).saveRecordings([third], ALWAYS);
+  const hasOneWriter = dataSources[0]?.options.type === 'better-sqlite3';
+  await replica(0).saveRecordings([second], {
+    ...ALWAYS,
+    within: async () => {
+      // Did this wait for the one around it, neither would end.
+      if (!hasOneWriter) await saveThird();
+    },
+  });
+  if (hasOneWriter) await saveThird();
+  for (const { isrc } of [first, second, third]) expect(await replica(0).findTrack(isrc)).not.toBeNull();
 });
