@@ -119,7 +119,13 @@ async function run(target: ImportTarget, file: ImportFile, { report, json }: Imp
     if (json) console.log(JSON.stringify(end, null, 2));
     else console.log(summaryOf(end));
     if (state.isInterrupted) process.exitCode = INTERRUPTED;
-    else if (end.counts.failed > 0 || end.counts.invalid > 0 || end.counts.notFound > 0) process.exitCode = 1;
+    else if (
+      end.counts.pending > 0 ||
+      end.counts.failed > 0 ||
+      end.counts.invalid > 0 ||
+      end.counts.notFound > 0
+    )
+      process.exitCode = 1;
   } finally {
     process.off('SIGINT', interrupt);
   }

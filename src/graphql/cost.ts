@@ -9,11 +9,16 @@ import {
 } from 'graphql';
 import { type ComplexityEstimator, fieldExtensionsEstimator, getComplexity } from 'graphql-query-complexity';
 import { LRUCache } from 'lru-cache';
+import { LimitError } from './limits';
 
 /** Objects in a list whose length nothing tells, reckoned: artists of a track. */
 const USUAL_LENGTH = 3;
 /** Lists whose length the field above them has reckoned with. */
 const OF_CONNECTION = new Set(['edges', 'nodes']);
+/** Of an operation with its fragments written out: more are not reckoned with. */
+const MAX_FIELDS = 10_000;
+/** As the library puts it, which gives no other sign. */
+const TOO_MANY_FIELDS = 'maximum allowed number of nodes';
 const KEPT_COSTS = 20;
 const MAX_KEY_LENGTH = 200;
 
@@ -46,22 +51,32 @@ export class OperationCost {
       .map(({ variable }) => variable.name.value);
   }
 
-  /** @throws GraphQLError where the variables do not fit */
+  /** @throws GraphQLError where the variables do not fit, LimitError where there are too many fields to reckon with */
   with(variables: Readonly<Record<string, unknown>>): number {
     const key = this.counting.map((name) => tellOf(variables[name])).join();
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const operationName = this.operation.name?.value;
-    const exact = getComplexity({
-      schema: this.schema,
-      query: this.document,
-      ...(operationName === undefined ? {} : { operationName }),
-      variables,
-      estimators: ESTIMATORS,
-    });
-    const cost = Math.max(1, Math.ceil(exact));
+    const cost = Math.max(1, Math.ceil(this.reckon(variables)));
     if (key.length <= MAX_KEY_LENGTH) this.known.set(key, cost);
     return cost;
+  }
+
+  private reckon(variables: Readonly<Record<string, unknown>>): number {
+    const operationName = this.operation.name?.value;
+    try {
+      return getComplexity({
+        schema: this.schema,
+        query: this.document,
+        ...(operationName === undefined ? {} : { operationName }),
+        variables,
+        estimators: ESTIMATORS,
+        maxQueryNodes: MAX_FIELDS,
+      });
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes(TOO_MANY_FIELDS))) throw error;
+      const message = `The operation has more than ${MAX_FIELDS} fields, with its fragments written out.`;
+      throw new LimitError(message, { limit: MAX_FIELDS });
+    }
   }
 }
 

@@ -49,7 +49,7 @@ export class GraphqlEndpoint {
   serve(server: FastifyInstance): void {
     const answerFailure = failGraphql;
     server.post(GRAPHQL_PATH, { config: { produces: [LEGACY, RESPONSE], answerFailure } }, (request, reply) =>
-      this.answer(request, reply, readBody(request.body)),
+      this.answer(request, reply, readBody(request.body, request.query)),
     );
     const produces = [LEGACY, RESPONSE, ...(this.page.isServed ? ['text/html'] : [])];
     server.get(GRAPHQL_PATH, { config: { produces, answerFailure } }, (request, reply) =>

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../common/app-error';
 import { checkInput } from '../common/input.pipe';
+import { noQuery } from '../common/page';
 
 /** What is asked of the endpoint (GraphQL over HTTP, section "Request Parameters"). */
 const parameters = z
@@ -24,7 +25,8 @@ const parameters = z
   })
   .transform(({ query, operationName, variables, extensions }) => ({
     query: query ?? null,
-    operationName: operationName ?? undefined,
+    // Empty is as good as none (GraphQL over HTTP).
+    operationName: operationName === '' ? undefined : (operationName ?? undefined),
     variables: variables ?? {},
     hash: extensions?.persistedQuery?.sha256Hash ?? null,
   }))
@@ -32,8 +34,13 @@ const parameters = z
 
 export type OperationRequest = z.output<typeof parameters>;
 
-/** @throws AppError `invalid-request` */
-export function readBody(body: unknown): Promise<OperationRequest> {
+/**
+ * What a POST asks for.
+ * @param query of its address, which has to be empty
+ * @throws AppError `invalid-request`
+ */
+export async function readBody(body: unknown, query: unknown): Promise<OperationRequest> {
+  await checkInput(noQuery, query, 'query');
   if (Array.isArray(body)) {
     const message = 'must be one operation: lists of them are not taken';
     throw new AppError('invalid-request', `body: ${message}`, { fields: [{ field: 'body', message }] });

@@ -100,6 +100,9 @@ describe('media types and status codes', () => {
         ]);
       }
     }
+    const elsewhere = await service.call('POST', '/graphql?other=1', { json: { query: '{ me { kind } }' } });
+    expect([elsewhere.status, codesOf(elsewhere)]).toEqual([400, ['invalid-request']]);
+    expect(elsewhere.text).toContain('other');
     const broken = await service.call('POST', '/graphql', {
       body: '{"query":',
       headers: { 'content-type': LEGACY },
@@ -140,6 +143,8 @@ describe('GET', () => {
       variables,
     });
     expect([answer.status, answer.body.data]).toEqual([200, { track: { title: 'A Song' } }]);
+    const unnamed = await get({ query: '{ me { kind } }', operationName: '', variables: '', extensions: '' });
+    expect(unnamed.body).toMatchObject({ data: { me: { kind: 'api-token' } } });
     for (const wrong of [
       { query: QUERY, variables: '{' },
       { query: QUERY, variables: '[]' },
@@ -239,6 +244,11 @@ describe('limits', () => {
       const answer = await ask(service, query);
       expect([400, 200]).toContain(answer.status);
       expect(performance.now() - startedAt).toBeLessThan(5_000);
+    }
+    for (const accept of BOTH) {
+      const refused = await ask(service, `{ ...F0 } ${exploding}`, { accept });
+      expect([refused.status, codesOf(refused)]).toEqual([400, ['invalid-request']]);
+      expect(refused.text).toContain('"limit":10000');
     }
   });
 

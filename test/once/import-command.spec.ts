@@ -92,6 +92,32 @@ it('cancels cleanly at the first Ctrl-C', async () => {
   expect(counts['pending']).toBeGreaterThan(0);
 });
 
+it('is not done where somebody else cancels the import', async () => {
+  const cwd = service.folder();
+  const codes = Array.from({ length: 60_000 }, (_, at) => `QZCTC26${String(at).padStart(5, '0')}`);
+  writeFileSync(join(cwd, 'codes.txt'), codes.join('\n'));
+  const url = await urlOf(serve(cwd));
+  const running = service.start(
+    { DEADWAX_TOKEN: TOKEN },
+    { args: ['import', 'codes.txt', '--server', url, '--json'], cwd },
+  );
+  const call = async (method: string, path: string) => {
+    const answer = await fetch(`${url}/v1/imports${path}`, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    return (await answer.json()) as { items?: { id: string }[]; status?: unknown };
+  };
+  let id: string | undefined;
+  while (id === undefined) {
+    await sleep(10);
+    id = (await call('GET', '')).items?.[0]?.id;
+  }
+  expect((await call('POST', `/${id}/cancel`)).status).toBe('cancelled');
+  expect((await running.ended).code).toBe(1);
+  expect(JSON.parse(running.stdout)).toMatchObject({ status: 'cancelled' });
+});
+
 it('waits for a server that is started anew meanwhile', async () => {
   const cwd = service.folder();
   const spotify = await startSpotifyFake();

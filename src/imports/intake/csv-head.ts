@@ -2,7 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { parseIsrc } from '../../recording/isrc';
 import { UnreadableUploadError } from './import-input.errors';
 
-const DELIMITERS = [',', ';', '\t'] as const;
+export const DELIMITERS: readonly string[] = [',', ';', '\t'];
 /** What spreadsheets write, and what people wrote by hand: a quote within a cell is a character like another. */
 export const CSV_DIALECT = {
   relax_quotes: true,
@@ -10,7 +10,9 @@ export const CSV_DIALECT = {
   skip_empty_lines: true,
   record_delimiter: '\n',
 } as const;
-/** Rows of nothing but delimiters may stand before the first. */
+/** Rows of nothing but delimiters, which may stand before the first: spreadsheets write blank ones so. */
+const BLANK_ROWS = /^[\s,;]*\n/;
+/** As may rows of empty quotes. */
 const ROWS_LOOKED_AT = 20;
 /** Fewer digits are no attempt at a code, of which at least seven are. */
 const DIGITS_OF_A_CODE = 5;
@@ -26,12 +28,18 @@ export interface CsvHead {
 /**
  * Finds out by its first row how a file is to be read; null where there is no row.
  * @param head its first characters: all of them, or more than a row has
+ * @param delimiters it may have
  * @param column asked for, by name or by number from 1; null: the one named `isrc`, or the first that holds a code
  * @throws UnreadableUploadError where there is no such column
  */
-export function readCsvHead(head: string, column: string | null): CsvHead | null {
-  const readings = DELIMITERS.map((delimiter) => {
-    const cells = firstRow(head, delimiter);
+export function readCsvHead(
+  head: string,
+  delimiters: readonly string[],
+  column: string | null,
+): CsvHead | null {
+  const text = head.replace(BLANK_ROWS, '');
+  const readings = delimiters.map((delimiter) => {
+    const cells = firstRow(text, delimiter);
     return { delimiter, cells, found: cells === null ? null : findColumn(cells, column) };
   });
   if (readings.every(({ cells }) => cells === null)) return null;

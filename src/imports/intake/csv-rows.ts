@@ -1,5 +1,5 @@
 import { CsvError, type Info, type Options, Parser } from 'csv-parse';
-import { CSV_DIALECT, readCsvHead } from './csv-head';
+import { CSV_DIALECT, DELIMITERS, readCsvHead } from './csv-head';
 import { type FileRow, MAX_ROW_CHARACTERS, partsOf } from './file-row';
 import { UnreadableUploadError } from './import-input.errors';
 import { withLineFeeds } from './text-lines';
@@ -7,7 +7,7 @@ import { withLineFeeds } from './text-lines';
 /** Enough to hold the first row of any file that is accepted. */
 const HEAD_CHARACTERS = MAX_ROW_CHARACTERS;
 /** Excel's own way to name the delimiter, on a line before all others. */
-const EXCEL_DELIMITER = /^"?sep=(.)"?(\n|$)/i;
+const EXCEL_DELIMITER = /^"?sep=([^\n"])"?(\n|$)/i;
 
 /**
  * `text/csv`: commas, semicolons or tabs, quotes that may hold line feeds. A row is known by the line that it begins on. Rows
@@ -23,10 +23,10 @@ export async function* readCsvRows(
   const head = await takeHead(parts);
   const told = EXCEL_DELIMITER.exec(head);
   const text = told === null ? head : head.slice(told[0].length);
-  const reading = readCsvHead(text, column);
+  const reading = readCsvHead(text, told?.[1] === undefined ? DELIMITERS : [told[1]], column);
   if (reading === null) return;
 
-  const rows = new CsvRows({ ...reading, delimiter: told?.[1] ?? reading.delimiter }, told === null ? 0 : 1);
+  const rows = new CsvRows(reading, told === null ? 0 : 1);
   for (const part of partsOf(text)) yield await rows.read(part);
   for await (const more of parts) for (const part of partsOf(more)) yield await rows.read(part);
   yield await rows.end();

@@ -4,14 +4,18 @@ import { UnreadableUploadError } from './import-input.errors';
 
 type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
-/** Names that callers give, and what is read for them: browsers and spreadsheets say Latin-1 for Windows-1252. */
-const CHARSETS: Readonly<Record<string, Encoding>> = {
+/**
+ * Names that callers give, and what is read for them: browsers and spreadsheets say Latin-1 for Windows-1252. Null is UTF-16 by its
+ * byte order mark.
+ */
+const CHARSETS: Readonly<Record<string, Encoding | null>> = {
   'utf-8': 'utf-8',
   utf8: 'utf-8',
   'us-ascii': 'utf-8',
   'iso-8859-1': 'windows-1252',
   latin1: 'windows-1252',
   'windows-1252': 'windows-1252',
+  'utf-16': null,
   'utf-16le': 'utf-16le',
   'utf-16be': 'utf-16be',
 };
@@ -32,14 +36,15 @@ export async function* decodeText(
   bytes: AsyncIterable<Uint8Array>,
   charset: string | null,
 ): AsyncGenerator<string> {
-  const told = charset === null ? undefined : (CHARSETS[charset.toLowerCase()] ?? null);
-  if (told === null) {
+  const name = charset?.toLowerCase();
+  if (name !== undefined && !Object.hasOwn(CHARSETS, name)) {
     throw new AppError(
       'unsupported-media-type',
       'The body must be text in UTF-8, UTF-16, ISO-8859-1 or Windows-1252.',
     );
   }
-  let decoder: TextDecoder | null = told === undefined ? null : new TextDecoder(told);
+  const told = name === undefined ? null : (CHARSETS[name] ?? null);
+  let decoder: TextDecoder | null = told === null ? null : new TextDecoder(told);
   let isFirst = true;
   let held: Uint8Array = new Uint8Array();
   for await (const chunk of bytes) {
@@ -51,7 +56,10 @@ export async function* decodeText(
     if (isFirst) refuseNoText(part);
     isFirst = false;
     held = new Uint8Array();
-    if (decoder === null) {
+    if (decoder === null && name === 'utf-16') {
+      // Little-endian where there is no mark, as WHATWG's encoding standard has it.
+      decoder = new TextDecoder(part[0] === 0xfe && part[1] === 0xff ? 'utf-16be' : 'utf-16le');
+    } else if (decoder === null) {
       const found = detect(part, false);
       if (found.encoding === null) {
         // All ASCII so far, up to what may be the beginning of a character: any decoder would do.

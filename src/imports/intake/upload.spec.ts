@@ -59,6 +59,9 @@ describe('CSV', () => {
     ['no header', `${A};x\n${B};y\n`],
     ['no header, codes in the second column', `x;${A}\ny;${B}\n`],
     ['what Excel writes before all', `sep=;\nisrc;title\n${A};x\n${B};y\n`],
+    ['a delimiter told there, where another would do', `sep=;\nUS,ISRC;ISRC\nx,${B};${A}\ny,${A};${B}\n`],
+    ['another delimiter told there', `"sep=|"\ntitle|isrc\nx|${A}\ny|${B}\n`],
+    ['many rows of nothing before', `${';;\n'.repeat(1000)};isrc;\n;${A};\n;${B};\n`],
     ['rows of nothing before and after', `;;\n\n;isrc;\n;${A};\n;;\n\n;${B};\n;;\n`],
     ['a quote within a cell', `isrc,title\n${A},Song (12" mix)\n${B},"""quoted"""\n`],
   ])('is read with %s', async (_, text) => {
@@ -135,6 +138,9 @@ describe('encodings', () => {
     ['UTF-8 with a mark', Buffer.from(`\ufeff${text}`), undefined],
     ['UTF-16, little-endian', Buffer.from(`\ufeff${text}`, 'utf16le'), undefined],
     ['UTF-16, big-endian', Buffer.from(`\ufeff${text}`, 'utf16le').swap16(), undefined],
+    ['UTF-16, told', Buffer.from(`\ufeff${text}`, 'utf16le'), 'UTF-16'],
+    ['UTF-16, told, big-endian', Buffer.from(`\ufeff${text}`, 'utf16le').swap16(), 'utf-16'],
+    ['UTF-16, told, without a mark', Buffer.from(text, 'utf16le'), 'utf-16'],
     ['Latin-1, not told', Buffer.from(text, 'latin1'), undefined],
     ['Latin-1, told', Buffer.from(text, 'latin1'), 'ISO-8859-1'],
   ])('reads %s, however it is cut', async (_, bytes, charset) => {
