@@ -90,7 +90,10 @@ async function call(path: string, body?: object): Promise<Answer> {
       headers: { authorization: `Bearer ${TOKEN}`, ...(body ? { 'content-type': 'application/json' } : {}) },
       ...(body ? { method: 'POST', body: JSON.stringify(body) } : {}),
     });
-    return { status: response.status, body: JSON.parse((await response.text()) || 'null') as unknown };
+    const text = await response.text();
+    // HAProxy's own refusals are pages.
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    return { status: response.status, body: isJson ? (JSON.parse(text) as unknown) : null };
   } catch {
     return { status: 0, body: null };
   }
