@@ -26,6 +26,9 @@ const UNAVAILABLE = new Set([
   'SQLITE_CANTOPEN', 'SQLITE_IOERR', 'SQLITE_FULL', 'SQLITE_READONLY',
 ]); // prettier-ignore
 
+/** A server that was the primary, or a node that is apart from its cluster: it answers, but takes no writes. */
+const WITHOUT_WRITES = new Set(['1047', '1290', '1792', '1836', '25006']);
+
 /** pg reports these without a code, and TypeORM that it has let go of a connection that broke within a transaction. */
 const UNAVAILABLE_TEXT =
   /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Client was closed|Client has encountered a connection error|Driver not Connected|Pool is closed|Connection is not established with|Can't add new command when connection is in closed state|Connection lost|Query runner already released|Database connection provided by a query runner was already released|The database connection is not open)/;
@@ -39,10 +42,9 @@ interface DriverError {
 
 /** Reads the driver's error behind any thrown value. The numbers are those of MySQL/MariaDB, five characters PostgreSQL's. */
 export function judgeDatabaseError(error: unknown): DatabaseVerdict {
-  const driverError = (error instanceof QueryFailedError ? error.driverError : error) as
-    DriverError | null | undefined;
-  if (typeof driverError !== 'object' || driverError === null) return 'unknown';
-  const codes = [driverError.errno, driverError.code].map(String);
+  const driverError = driverErrorOf(error);
+  if (driverError === null) return 'unknown';
+  const codes = codesOf(driverError);
   const has = (set: ReadonlySet<string>) => codes.some((code) => set.has(code));
   if (has(RETRY)) return 'retry';
   if (has(DUPLICATE)) return 'duplicate';
@@ -52,4 +54,19 @@ export function judgeDatabaseError(error: unknown): DatabaseVerdict {
   if (Array.isArray(driverError.errors) && driverError.errors.length > 0)
     return judgeDatabaseError(driverError.errors[0]);
   return 'unknown';
+}
+
+/** Whether the server that answered so takes no writes at all: another one may by now, at the same address. */
+export function takesNoWrites(error: unknown): boolean {
+  const driverError = driverErrorOf(error);
+  return driverError !== null && codesOf(driverError).some((code) => WITHOUT_WRITES.has(code));
+}
+
+function driverErrorOf(error: unknown): DriverError | null {
+  const driverError: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  return typeof driverError === 'object' ? driverError : null;
+}
+
+function codesOf({ errno, code }: DriverError): string[] {
+  return [errno, code].map(String);
 }

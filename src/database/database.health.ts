@@ -4,10 +4,19 @@ import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 import { DataSource } from 'typeorm';
 import { DatabaseConnector } from './database.connector';
 import { ReadSide } from './read-side';
+import { leaveConnections } from './server-pools';
 
 /** At most one real check a second, however often health is asked. */
 const FRESH_MS = 1000;
 const TIMEOUT_MS = 400;
+
+/** Asks for the word of a server that takes no writes. */
+const PING = {
+  'better-sqlite3': 'SELECT 0 AS refuses',
+  mysql: 'SELECT @@global.read_only AS refuses',
+  mariadb: 'SELECT @@global.read_only AS refuses',
+  postgres: `SELECT CAST(current_setting('transaction_read_only') = 'on' AS INTEGER) AS refuses`,
+} as const;
 
 /** Whether the database answers and its schema is current. */
 @Injectable()
@@ -49,9 +58,17 @@ export class DatabaseHealth {
 
   /** A database that hangs holds one query of ours, not one for each check. */
   private askOnce(): Promise<unknown> {
-    this.ping ??= this.dataSource.query('SELECT 1').finally(() => {
+    this.ping ??= this.askForWrites().finally(() => {
       this.ping = null;
     });
     return this.ping;
+  }
+
+  /** Reads go on at a server that takes no writes, but by new connections: after a failover they lead to another one. */
+  private async askForWrites(): Promise<void> {
+    const [row] = await this.dataSource.query<{ refuses: unknown }[]>(
+      PING[this.dataSource.options.type as keyof typeof PING],
+    );
+    if (!['0', 'OFF'].includes(String(row?.refuses))) leaveConnections(this.dataSource);
   }
 }

@@ -9,7 +9,22 @@ declare module 'pg' {
     end(): Promise<void>;
   }
 
-  export interface Pool {
+  /** Called with a client, or with what was in the way; `release(true)` takes it out of the pool. */
+  export type GivenClient = (
+    error: Error | undefined,
+    client: Client | undefined,
+    release: (isBroken?: boolean) => void,
+  ) => void;
+
+  export class Pool {
+    /** Those that nobody uses. */
+    protected readonly _idle: readonly { readonly client: Client }[];
+    constructor(options: object);
+    on(event: 'connect', listener: (client: Client) => void): this;
+    connect(callback: GivenClient): void;
     query(text: string, values: readonly unknown[]): Promise<{ rows: unknown[] }>;
   }
+
+  const pg: { readonly Client: typeof Client; readonly Pool: typeof Pool };
+  export default pg;
 }

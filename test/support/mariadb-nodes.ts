@@ -170,6 +170,8 @@ export class MariadbNode {
     writeFileSync(
       file,
       [
+        // Each server of a replication sets itself up: its log has nothing that another one lacks.
+        ...(this.options.includes('--log-bin') ? ['SET SESSION sql_log_bin = 0;'] : []),
         `CREATE USER IF NOT EXISTS '${USER}'@'127.0.0.1' IDENTIFIED BY '${PASSWORD}';`,
         `GRANT ALL PRIVILEGES ON *.* TO '${USER}'@'127.0.0.1' WITH GRANT OPTION;`,
         'CREATE DATABASE IF NOT EXISTS deadwax;',
@@ -233,7 +235,8 @@ export interface Nodes<Each extends MariadbNode[]> {
   stop(): Promise<void>;
 }
 
-function nodesIn<Each extends MariadbNode[]>(home: string, nodes: Each): Nodes<Each> {
+/** These servers, all in `home`. */
+export function nodesIn<Each extends MariadbNode[]>(home: string, nodes: Each): Nodes<Each> {
   return {
     nodes,
     async stop() {
@@ -243,7 +246,8 @@ function nodesIn<Each extends MariadbNode[]>(home: string, nodes: Each): Nodes<E
   };
 }
 
-const newHome = () => {
+/** A folder for servers that `stop` removes. */
+export const newHome = () => {
   const home = mkdtempSync(join(tmpdir(), 'deadwax-nodes-'));
   const { uid, gid } = accountOf('mysql');
   if (uid !== undefined && gid !== undefined) chownSync(home, uid, gid);

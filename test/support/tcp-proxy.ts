@@ -10,6 +10,10 @@ export interface TcpProxy {
   cut(): Promise<void>;
   /** Accepts, reads, and passes nothing on: as a server that hangs, or a network that drops packets. */
   hang(): void;
+  /** Leads new connections to another port; those that are open stay where they are, as behind a name that changed. */
+  leadTo(port: number): void;
+  /** Keeps each piece of data for so long, in both directions, as a network that is far. */
+  delay(ms: number): void;
   /** Passes everything on from now on; what was swallowed stays lost, so hung connections are cut. */
   restore(): Promise<void>;
   stop(): Promise<void>;
@@ -27,10 +31,11 @@ class Proxy implements TcpProxy {
   port = 0;
   swallowed = 0;
   private isHanging = false;
+  private delayMs = 0;
   private server: Server | null = null;
   private readonly sockets = new Set<Socket>();
 
-  constructor(private readonly targetPort: number) {}
+  constructor(private targetPort: number) {}
 
   async listen(): Promise<void> {
     if (this.server !== null) return;
@@ -57,6 +62,14 @@ class Proxy implements TcpProxy {
     this.isHanging = true;
   }
 
+  leadTo(port: number): void {
+    this.targetPort = port;
+  }
+
+  delay(ms: number): void {
+    this.delayMs = ms;
+  }
+
   async restore(): Promise<void> {
     if (this.isHanging) this.destroyAll();
     this.isHanging = false;
@@ -71,7 +84,8 @@ class Proxy implements TcpProxy {
     this.sockets.add(from);
     from.on('data', (piece) => {
       if (this.isHanging) this.swallowed++;
-      else to.write(piece);
+      else if (this.delayMs === 0) to.write(piece);
+      else setTimeout(() => to.write(piece), this.delayMs);
     });
     from.on('error', () => undefined); // a cut connection is what this is for
     from.on('close', () => {
