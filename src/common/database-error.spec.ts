@@ -1,6 +1,21 @@
-import { judgeDatabaseError } from './database-error';
+import { judgeDatabaseError, takesNoWrites } from './database-error';
 
 const error = (message: string, properties: object = {}) => Object.assign(new Error(message), properties);
+
+it.each([
+  ['MariaDB, read_only', { errno: 1290, code: 'ER_OPTION_PREVENTS_STATEMENT' }, true],
+  ['MySQL, read-only transaction', { errno: 1792, code: 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION' }, true],
+  ['InnoDB, read-only', { errno: 1836, code: 'ER_READ_ONLY_MODE' }, true],
+  ['Galera node apart from its cluster', { errno: 1047, code: 'ER_UNKNOWN_COM_ERROR' }, true],
+  ['PostgreSQL, standby', { code: '25006' }, true],
+  ['MariaDB deadlock', { errno: 1213, code: 'ER_LOCK_DEADLOCK' }, false],
+  ['connection lost', { code: 'PROTOCOL_CONNECTION_LOST' }, false],
+])('takesNoWrites: %s', (name, properties, expected) => {
+  const thrown = error(name, properties);
+  expect(takesNoWrites(thrown)).toBe(expected);
+  // Either is an outage or passes: callers are told 503.
+  expect(judgeDatabaseError(thrown)).toMatch(/unavailable|retry/);
+});
 
 describe('judgeDatabaseError', () => {
   it.each([

@@ -82,7 +82,7 @@ if (DATABASE_ENGINE === 'sqlite') {
       await database.drop();
     });
 
-    it('is waited for when it is not there at the start', async () => {
+    it('D05 is waited for when it is not there at the start', async () => {
       await proxy.cut();
       const { app, url } = await startUnready({ DATABASE_URL: proxied });
       const status = async (path: string) => (await fetch(url + path)).status;
@@ -100,6 +100,37 @@ if (DATABASE_ENGINE === 'sqlite') {
         await app.close();
       }
     });
+
+    if (DATABASE_ENGINE === 'postgres')
+      // MariaDB's, with a primary and a replica: test/once/replication.spec.ts.
+      it('D04 that takes no writes is left for the one that the address leads to next', async () => {
+        const service = await startApp({ DATABASE_URL: database.url });
+        const owner = await openDataSource(database.url);
+        const sessions = `pg_stat_activity WHERE datname = current_database() AND application_name = 'deadwax' AND pid <> pg_backend_pid()`;
+        try {
+          const [{ name = '' } = {}] = await rowsOf<{ name: string }>(
+            owner,
+            'SELECT current_database() AS name',
+          );
+          // As of a standby that the address leads to for a while: whoever connects meanwhile may only read, and is let stay.
+          await owner.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+          await owner.query(`SELECT pg_terminate_backend(pid) FROM ${sessions}`);
+          const store = () => service.call('POST', '/v1/tracks', { json: { isrc: ISRC } });
+          await eventually(
+            'it reads',
+            5_000 + SLACK_MS,
+            async () => (await service.call('GET', '/v1/artists?name=trash')).status === 200,
+          );
+          const refused = await Promise.all(Array.from({ length: 20 }, store));
+          refused.forEach(expectUnavailable);
+          await Promise.all(Array.from({ length: 20 }, () => service.call('GET', '/v1/artists?name=trash')));
+          await owner.query(`ALTER DATABASE ${name} SET default_transaction_read_only = off`);
+          await eventually('writes are back', 5_000 + SLACK_MS, async () => (await store()).status === 201);
+        } finally {
+          await owner.destroy();
+          await service.stop();
+        }
+      });
 
     it('can be shut down while it is not there', async () => {
       await proxy.cut();
@@ -179,7 +210,7 @@ if (DATABASE_ENGINE === 'sqlite') {
       }
     });
 
-    it('costs callers nothing worse than a 503 when it kills every connection under load', async () => {
+    it('D03 costs callers nothing worse than a 503 when it kills every connection under load', async () => {
       const service = await startApp({ DATABASE_URL: database.url });
       const killer = await openDataSource(database.url);
       try {
@@ -207,6 +238,13 @@ if (DATABASE_ENGINE === 'sqlite') {
         await Promise.all(workers);
         expect(killed).toBeGreaterThan(15);
         expect(statuses.filter((status) => ![200, 201, 204, 404, 503].includes(status))).toEqual([]);
+        // Failures end with the connections that were killed: the pool fills anew.
+        await killAll();
+        const calls = () =>
+          Promise.all(Array.from({ length: 10 }, () => service.call('GET', `/v1/artists?name=trash`)));
+        await eventually('errors are over', 1_000 + SLACK_MS, async () =>
+          (await calls()).every(({ status }) => status === 200),
+        );
         for (let n = 0; n < 20; n++) expect((await service.call('GET', '/v1/me')).status).toBe(200);
         await assertConsistent(killer);
       } finally {

@@ -208,7 +208,7 @@ if (DATABASE_ENGINE === 'sqlite') {
     ]);
   });
 
-  it('begins anew after a lock wait that took too long, and leaves no half of the first try', async () => {
+  it('D02 begins anew after a lock wait that took too long, and leaves no half of the first try', async () => {
     const holder = dataSource.createQueryRunner();
     await holder.startTransaction();
     await holder.query('UPDATE counter SET value = 5 WHERE id = 1');
