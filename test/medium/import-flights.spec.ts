@@ -5,7 +5,9 @@ import { ImportIntake } from '../../src/imports/import-intake';
 import { ImportLedgerRepository } from '../../src/imports/import-ledger.repository';
 import { ImportRunner } from '../../src/imports/import-runner';
 import { SYSTEM_CLOCK, USUAL_TIMES } from '../../src/imports/import-times';
+import { ImportRow } from '../../src/imports/entities/import-row.entity';
 import { ImportsRepository } from '../../src/imports/imports.repository';
+import { RowTally } from '../../src/imports/row-tally';
 import { type Isrc, requireIsrc } from '../../src/recording/isrc';
 import type { Recording } from '../../src/recording/recording';
 import {
@@ -20,6 +22,8 @@ import { TracksService } from '../../src/tracks/tracks.service';
 import { aRecording } from '../builders/recording';
 import { openDataSource, openMigrated } from '../support/data-source';
 import { createTestDatabase, type TestDatabase } from '../support/database';
+import { startTcpProxy } from '../support/tcp-proxy';
+import { until } from '../support/until';
 
 /* Workers of several imports who want the same codes, each on connections of its own, as processes are. */
 
@@ -92,7 +96,12 @@ const codes = (from: number, count: number) =>
   Array.from({ length: count }, (_, at) => requireIsrc(`QZFLY26${String(from + at).padStart(5, '0')}`));
 
 /** A process: connections, services and a runner of its own. */
-function aWorker(connections: DataSource, source: RecordingSource): ImportRunner {
+function aWorker(
+  connections: DataSource,
+  source: RecordingSource,
+  times = USUAL_TIMES,
+  tally = new RowTally(),
+): ImportRunner {
   const reads = new OneDatabase(connections);
   const repository = new TracksRepository(connections);
   const tracks = new TracksService(
@@ -102,7 +111,7 @@ function aWorker(connections: DataSource, source: RecordingSource): ImportRunner
     source,
     new TrackRefresher(repository, source),
   );
-  return new ImportRunner(new ImportLedgerRepository(connections), tracks, USUAL_TIMES, SYSTEM_CLOCK);
+  return new ImportRunner(new ImportLedgerRepository(connections), tracks, times, SYSTEM_CLOCK, tally);
 }
 
 /** Works on two imports at once, each in a process of its own. */
@@ -167,6 +176,56 @@ it('asks one by one for what cannot be fetched together, and gives back what the
   expect(await endOf(id)).toMatchObject({ state: 'completed', refreshed: 9, failed: 0 });
   expect(source.found.length).toBeGreaterThan(0);
 });
+
+// SQLite has no way to its database that could be long.
+if (DATABASE_ENGINE !== 'sqlite')
+  it('J03 rows are worked off once by two workers whose leases run out before they can renew them', async () => {
+    const ROWS = 60;
+    // A twentieth of the usual lease, renewed each 200 ms; a question takes 400 ms.
+    const times = { leaseMs: 600, watchMs: 50, flushMs: 50, pollMs: 50, turnMs: 200 };
+    const direct = new URL(database.url);
+    const workers = await Promise.all(
+      [1, 2].map(async () => {
+        const proxy = await startTcpProxy(Number(direct.port));
+        const connections = await openDataSource(Object.assign(new URL(direct), { port: proxy.port }).href);
+        return { proxy, connections, tally: new RowTally() };
+      }),
+    );
+    const id = await anImport(codes(5000, ROWS));
+    const ended = new AbortController();
+    try {
+      for (const { proxy } of workers) proxy.delay(200);
+      const working = workers.map(({ connections, tally }) =>
+        aWorker(connections, new CountingSource(), times, tally).drain(id, ended.signal),
+      );
+      // Claimed anew before their first worker is done with them.
+      await until('a row is claimed twice', async () =>
+        (await dataSource.manager.findBy(ImportRow, { importId: id })).some(({ attempts }) => attempts > 1),
+      );
+      for (const { proxy } of workers) proxy.delay(0);
+      await Promise.all(working);
+    } finally {
+      ended.abort();
+      for (const { proxy, connections } of workers) {
+        await connections.destroy();
+        await proxy.stop();
+      }
+    }
+    const rows = await dataSource.manager.findBy(ImportRow, { importId: id });
+    const of = (status: string) => rows.filter((row) => row.status === status).length;
+    const { state, created, existing, notFound, failed } = await endOf(id);
+    expect({ state, created, existing, notFound, failed }).toEqual({
+      state: 'completed',
+      created: of('created'),
+      existing: of('existing'),
+      notFound: of('not-found'),
+      failed: of('failed'),
+    });
+    expect(created + existing + notFound + failed).toBe(ROWS);
+    // What the workers say that they recorded, a row that was set aside apart: that is recorded by a claim.
+    const told = workers.flatMap(({ tally }) => [...tally.all.values()]);
+    expect(told.reduce((sum, each) => sum + each, 0)).toBe(ROWS - failed);
+  });
 
 describe('a code', () => {
   const at = (seconds: number) => new Date(Date.UTC(2026, 10, 22) + seconds * 1000);
