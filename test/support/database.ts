@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createConnection } from 'mysql2/promise';
 import { Client } from 'pg';
+
+const run = promisify(execFile);
 
 /** A database of a suite's own, empty at first. */
 export interface TestDatabase {
@@ -14,17 +18,21 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** Makes a fresh database on the engine of the Jest project that runs. Drop it in `afterAll`, after the app is closed. */
+const CREATE = { sqlite: createFile, mariadb: createOnMariadb, postgres: createOnPostgres };
+
+/**
+ * Makes a fresh database on the engine of the Jest project that runs. Drop it in `afterAll`, after the app is closed.
+ * `DEADWAX_TEST_MIGRATED_BY` names a built command line (`dist/cli/main.js`) of another version that brings it up to its own schema
+ * first: so scripts/test-previous.sh sees whether this version works on that.
+ */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const engine = DATABASE_ENGINE;
-  switch (engine) {
-    case 'sqlite':
-      return await createFile();
-    case 'mariadb':
-      return await createOnMariadb();
-    case 'postgres':
-      return await createOnPostgres();
-  }
+  const database = await CREATE[DATABASE_ENGINE]();
+  const other = process.env['DEADWAX_TEST_MIGRATED_BY'];
+  if (other !== undefined)
+    await run(process.execPath, [other, 'migrate'], {
+      env: { PATH: process.env['PATH'], DATABASE_URL: database.url },
+    });
+  return database;
 }
 
 async function createFile(): Promise<TestDatabase> {
