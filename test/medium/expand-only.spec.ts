@@ -5,7 +5,7 @@ import { contractionsOf } from '../support/expand-only';
 
 /* The version before works on the schema of the next: docs/deployment.md, "Upgrade and rollback". */
 
-/** Took away, or asked for, what the version before them did not know, before there was a version that anybody ran. */
+/** From before there was a version that anybody ran; the first makes a unique index on an old table, of a column of its own. */
 const BEFORE_THE_FIRST_RELEASE = [
   'ApiTokenLifecycle1795400000000',
   'NameIndex1795420000000',
