@@ -108,10 +108,7 @@ if (DATABASE_ENGINE === 'sqlite') {
         const owner = await openDataSource(database.url);
         const sessions = `pg_stat_activity WHERE datname = current_database() AND application_name = 'deadwax' AND pid <> pg_backend_pid()`;
         try {
-          const [{ name = '' } = {}] = await rowsOf<{ name: string }>(
-            owner,
-            'SELECT current_database() AS name',
-          );
+          const name = new URL(database.url).pathname.slice(1);
           // As of a standby that the address leads to for a while: whoever connects meanwhile may only read, and is let stay.
           await owner.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
           await owner.query(`SELECT pg_terminate_backend(pid) FROM ${sessions}`);

@@ -60,8 +60,8 @@ const read = (isrc: string, by = service) => by.call('GET', `/v1/tracks/${isrc}`
 
 async function replicaIs(state: string): Promise<void> {
   await until(`the replica is ${state}`, async () => {
-    const { body } = await service.call('GET', '/health');
-    return JSON.stringify(body).includes(`"state":"${state}"`);
+    const { text } = await service.call('GET', '/health');
+    return text.includes(`"state":"${state}"`);
   });
 }
 
