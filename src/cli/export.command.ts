@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { createWriteStream } from 'node:fs';
+import type { WriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../common/app-error';
@@ -8,6 +8,7 @@ import { normaliseIsrcPrefix } from '../recording/isrc';
 import { EXPORT_FORMATS, type ExportFormat, tracksAsFile } from '../tracks/tracks-file';
 import { parseNameQuery } from '../tracks/name-search';
 import type { TracksService } from '../tracks/tracks.service';
+import { openOutput } from './output-file';
 import { RemoteCallError, RemoteService } from './remote-service';
 
 interface ExportOptions {
@@ -32,17 +33,18 @@ export function addExportCommand(program: Command): void {
     .option('--isrc-prefix <prefix>', 'the first characters of the ISRC', readPrefix)
     .option('--server <url>', 'of this server; default: of the database of DATABASE_URL')
     .option('--token <token>', 'for the server; better in DEADWAX_TOKEN, which no list of processes shows')
-    .action(async (options: ExportOptions) => {
+    .action(async (options: ExportOptions, command: Command) => {
+      const output = options.output === undefined ? null : await openOutput(options.output, command);
       try {
         if (options.server === undefined) {
           const { withServices } = await import('./app-context.js');
           await withServices(
-            ({ tracks }) => write(tracksAsFile(options.format, local(tracks, options)), options),
+            ({ tracks }) => write(tracksAsFile(options.format, local(tracks, options)), output),
             { needsFile: true },
           );
         } else {
           const service = new RemoteService(options.server, options.token ?? remoteToken());
-          await write(await fetchFile(service, options), options);
+          await write(await fetchFile(service, options), output);
         }
       } catch (error) {
         if (!(error instanceof RemoteCallError || error instanceof AppError)) throw error;
@@ -71,9 +73,9 @@ async function fetchFile(service: RemoteService, { format, artist, title, isrcPr
   );
 }
 
-async function write(parts: AsyncIterable<string>, { output }: ExportOptions): Promise<void> {
-  if (output !== undefined) {
-    await pipeline(Readable.from(parts), createWriteStream(output));
+async function write(parts: AsyncIterable<string>, output: WriteStream | null): Promise<void> {
+  if (output !== null) {
+    await pipeline(Readable.from(parts), output);
     return;
   }
   try {

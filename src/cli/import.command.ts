@@ -1,7 +1,7 @@
 import { SingleBar } from 'cli-progress';
 import { type Command, InvalidArgumentError } from 'commander';
-import { createWriteStream } from 'node:fs';
-import { access, constants } from 'node:fs/promises';
+import type { WriteStream } from 'node:fs';
+import { access, constants, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -16,6 +16,7 @@ import {
   LocalTarget,
   RemoteTarget,
 } from './import-target';
+import { openOutput } from './output-file';
 import { RemoteCallError, RemoteService } from './remote-service';
 
 const FORMATS = {
@@ -70,13 +71,15 @@ export function addImportCommand(program: Command): void {
     .option('--json', 'answer in JSON, for machines')
     .action(async (path: string, options: ImportOptions, command: Command) => {
       await access(path, constants.R_OK).catch(() => command.error(`error: ${path} cannot be read`));
+      if ((await stat(path)).isDirectory()) command.error(`error: ${path} is a folder`);
       const file: ImportFile = {
         path,
         contentType: FORMATS[options.format ?? FORMAT_BY_EXTENSION[extname(path).toLowerCase()] ?? 'csv'],
         column: options.column ?? null,
         shouldRefresh: options.refresh === true,
       };
-      const work = (target: ImportTarget) => run(target, file, options);
+      const report = options.report === undefined ? null : await openOutput(options.report, command);
+      const work = (target: ImportTarget) => run(target, file, report, options);
       try {
         if (options.server === undefined) {
           const { withServices } = await import('./app-context.js');
@@ -92,7 +95,12 @@ export function addImportCommand(program: Command): void {
     });
 }
 
-async function run(target: ImportTarget, file: ImportFile, { report, json }: ImportOptions): Promise<void> {
+async function run(
+  target: ImportTarget,
+  file: ImportFile,
+  report: WriteStream | null,
+  { json }: ImportOptions,
+): Promise<void> {
   const started = await target.start(file);
   const { id } = started;
   const stopping = new AbortController();
@@ -114,10 +122,9 @@ async function run(target: ImportTarget, file: ImportFile, { report, json }: Imp
     await Promise.all([worked, shown?.ended]);
     if (state.isInterrupted) await target.cancel(id).catch(() => undefined); // it may have ended just now
     const end = await target.read(id);
-    if (report !== undefined)
-      await pipeline(Readable.from(await target.report(id)), createWriteStream(report));
     if (json) console.log(JSON.stringify(end, null, 2));
     else console.log(summaryOf(end));
+    if (report !== null) await pipeline(Readable.from(await target.report(id)), report);
     if (state.isInterrupted) process.exitCode = INTERRUPTED;
     else if (
       end.counts.pending > 0 ||

@@ -67,6 +67,28 @@ it('imports a file here or on a server, reports each row, and exports the same f
   expect(denied.err).toMatch(/^error: .* refused: /);
 });
 
+it('says before any work which files cannot be read or written', async () => {
+  const cwd = service.folder();
+  writeFileSync(join(cwd, 'codes.txt'), `${SAMPLES[0]}\n`);
+  const told = await Promise.all(
+    [
+      ['import', '.'],
+      ['import', 'codes.txt', '--report', 'none/report.csv'],
+      ['import', 'codes.txt', '--report', '.', '--server', 'http://127.0.0.1:1'],
+      ['export', '--output', 'none/tracks.csv'],
+    ].map(async (args) => {
+      const { code, out, err } = await run(cwd, args);
+      return [code, out, err.split('\n')[0]];
+    }),
+  );
+  expect(told).toEqual([
+    [1, '', 'error: . is a folder'],
+    [1, '', 'error: none/report.csv cannot be written (ENOENT)'],
+    [1, '', 'error: . cannot be written (EISDIR)'],
+    [1, '', 'error: none/tracks.csv cannot be written (ENOENT)'],
+  ]);
+});
+
 it('cancels cleanly at the first Ctrl-C', async () => {
   const cwd = service.folder();
   const codes = Array.from({ length: 60_000 }, (_, at) => `QZCTC26${String(at).padStart(5, '0')}`);
