@@ -1,6 +1,5 @@
 import { decodeProtectedHeader } from 'jose';
 import { KEYS_COOLDOWN_MS } from '../../src/auth/jwt-keys';
-import { ProcessHealth } from '../../src/health/process.health';
 import { OIDC_AUDIENCE, OidcProvider } from '../fakes/oidc/oidc-provider';
 import { type Answer, startApp, type TestApp } from '../support/app';
 import { expectProblem } from '../e2e/problem-check';
@@ -15,9 +14,6 @@ let aheadMs = 0;
 beforeAll(async () => {
   provider = await OidcProvider.start();
   service = await startApp({ AUTH_JWT_ISSUER: provider.issuer, AUTH_JWT_AUDIENCE: OIDC_AUDIENCE });
-  // A loaded machine can slow the event loop, which health tells of too.
-  const loop = service.app.get(ProcessHealth);
-  jest.spyOn(loop as unknown as { delayMs(): number }, 'delayMs').mockReturnValue(1);
   const realNow = Date.now.bind(Date);
   jest.spyOn(Date, 'now').mockImplementation(() => realNow() + aheadMs);
 });
