@@ -114,12 +114,12 @@ describe('metrics', () => {
     };
     const dataSource = service.app.get(DataSource);
     const ask = dataSource.query.bind(dataSource);
-    let answerOf = (): Promise<unknown> => ask('SELECT 1');
+    let hanging: Promise<unknown> = Promise.resolve();
     let checks = 0;
     jest.spyOn(dataSource, 'query').mockImplementation((sql, ...rest) => {
-      if (sql !== 'SELECT 1') return ask(sql, ...rest);
+      if (!/^SELECT .* AS refuses$/.test(sql)) return ask(sql, ...rest);
       checks += 1;
-      return answerOf();
+      return hanging.then(() => ask(sql, ...rest));
     });
     try {
       const startedMs = performance.now();
@@ -128,14 +128,12 @@ describe('metrics', () => {
       expect(checks).toBeLessThanOrEqual(2 + Math.floor((performance.now() - startedMs) / 1_000));
 
       let release = (): void => undefined;
-      const hanging = new Promise<void>((resolve) => (release = resolve));
-      answerOf = () => hanging;
+      hanging = new Promise<void>((resolve) => (release = resolve));
       await until('a check that hangs', async () => (await probe()) === 503);
       checks = 0; // one is under way
       expect(await probes(1_500)).toEqual(new Set([503]));
       expect(checks).toBe(0);
       release();
-      answerOf = () => ask('SELECT 1');
       await until('ready again', async () => (await probe()) === 200);
     } finally {
       jest.restoreAllMocks();
