@@ -50,10 +50,28 @@ it('every script of the workflows and beside them is one in which bash and shell
     }),
   );
   expect(scripts.length).toBeGreaterThan(20);
-  expect(faultsIn([...scripts, join(ROOT, '.ci', 'run'), join(ROOT, 'deploy', 'test-image.sh')])).toEqual([]);
+  expect(
+    faultsIn([
+      ...scripts,
+      join(ROOT, '.ci', 'run'),
+      join(ROOT, 'deploy', 'test-image.sh'),
+      join(ROOT, 'scripts', 'test-previous.sh'),
+    ]),
+  ).toEqual([]);
   const broken = join(folder, 'broken.sh');
   writeFileSync(broken, 'rm -rf "$folder"/*\nif true; then\n');
   expect(faultsIn([broken]).join('\n')).toMatch(/unexpected end of file[^]*SC1073/);
+});
+
+it('npm test runs on what another version has migrated where scripts/test-previous.sh names one', () => {
+  const migrator = join(folder, 'migrator.cjs');
+  writeFileSync(migrator, `console.error('asked to', ...process.argv.slice(2)); process.exitCode = 1;`);
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'test', 'run.mjs'), '--selectProjects', 'sqlite', '--testPathPatterns', 'medium/idempotency'],
+    { encoding: 'utf8', timeout: 60_000, env: { ...process.env, DEADWAX_TEST_MIGRATED_BY: migrator } },
+  );
+  expect([status, stdout + stderr]).toEqual([1, expect.stringContaining('asked to migrate')]);
 });
 
 /** Answers as the cluster of a case would, and writes down what it was asked. */
