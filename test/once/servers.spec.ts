@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +53,20 @@ describe('the private servers', () => {
     await waitFor(() => leftovers().length === 0);
     expect(leftovers()).toEqual([]);
   }, 30_000);
+
+  it('are gone after SIGKILL of the whole process group of a test that has started some', async () => {
+    const start = `require('./test/support/mariadb-nodes.ts').startMariadb().then(() => console.log('up'))`;
+    const group = spawn(process.execPath, ['-r', './test/support/require-typescript.cjs', '-e', start], {
+      cwd: join(__dirname, '../..'),
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    });
+    await once(group.stdout, 'data');
+    expect(processes().some((line) => line.includes('mariadbd'))).toBe(true);
+    process.kill(-(group.pid ?? 0), 'SIGKILL');
+    await waitFor(() => processes().length === 0);
+  }, 60_000);
 
   function hold() {
     const child = spawn(process.execPath, [HOLDER, 'mariadb', 'postgres', 'redis'], {

@@ -86,6 +86,7 @@ export class MariadbNode {
       [LEASH, JSON.stringify({ command, cwd: this.folder, env, ...this.account })],
       {
         stdio: ['pipe', 'pipe', log],
+        detached: true, // a signal for the whole group of the tests must not end it before it has ended the server
       },
     ) as ChildProcessByStdio<Writable, Readable, null>;
     closeSync(log);
